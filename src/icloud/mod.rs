@@ -1,0 +1,1 @@
+//! Apple's servers: sign-in, the photos database, downloads.

@@ -1,0 +1,1 @@
+//! The library directory: layout, scan, store, albums, lock.

@@ -1,0 +1,3 @@
+//! The program `icps`.
+
+fn main() {}

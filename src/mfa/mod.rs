@@ -1,0 +1,1 @@
+//! The exchange of second-factor requests and answers through runtime files.

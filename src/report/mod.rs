@@ -1,0 +1,1 @@
+//! What the outside hears: log, progress, summary, status.

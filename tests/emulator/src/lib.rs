@@ -1,0 +1,1 @@
+//! A faithful fake of Apple's iCloud Photos servers.
