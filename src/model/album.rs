@@ -23,5 +23,6 @@ pub struct Album {
     /// Folder or album.
     pub kind: AlbumKind,
     /// The assets in it, as positions in [`super::RemoteLibrary::assets`], each once. Empty for folders.
-    pub members: Vec<u32>,
+    /// `None`: they could not be read, so the links in the album's directory must be left as they are.
+    pub members: Option<Vec<u32>>,
 }
