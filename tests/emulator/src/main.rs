@@ -1,0 +1,3 @@
+//! The emulator as a program.
+
+fn main() {}
