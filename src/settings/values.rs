@@ -160,3 +160,171 @@ impl FromStr for MaxDelete {
         }
     }
 }
+
+/// A yes or no in the environment or in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Switch(pub(crate) bool);
+
+impl FromStr for Switch {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => Ok(Self(true)),
+            "false" | "0" | "no" => Ok(Self(false)),
+            _ => Err("expected true or false, yes or no, 1 or 0"),
+        }
+    }
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogLevel {
+    /// Everything that helps to find an error.
+    Debug,
+    /// What happened.
+    #[default]
+    Info,
+    /// What deserves attention.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+impl FromStr for LogLevel {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "debug" => Ok(Self::Debug),
+            "info" => Ok(Self::Info),
+            "warn" => Ok(Self::Warn),
+            "error" => Ok(Self::Error),
+            _ => Err("expected debug, info, warn or error"),
+        }
+    }
+}
+
+/// A number of bytes, such as `500M`, `1GiB` or `2000000`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected a size such as 500M, 1GiB or a number of bytes";
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| EXPECTED)?;
+        let factor = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "b" => 1,
+            "k" | "kib" => 1 << 10,
+            "m" | "mib" => 1 << 20,
+            "g" | "gib" => 1 << 30,
+            "t" | "tib" => 1 << 40,
+            "kb" => 1_000,
+            "mb" => 1_000_000,
+            "gb" => 1_000_000_000,
+            "tb" => 1_000_000_000_000,
+            _ => return Err(EXPECTED),
+        };
+        number.checked_mul(factor).map(Self).ok_or(EXPECTED)
+    }
+}
+
+/// A number of days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Days(pub(crate) u32);
+
+impl Days {
+    /// The same as a duration.
+    pub(crate) fn duration(self) -> Duration {
+        Duration::from_secs(u64::from(self.0) * 24 * 60 * 60)
+    }
+}
+
+impl FromStr for Days {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = ["days", "day", "d"].iter().find_map(|unit| text.strip_suffix(unit)).unwrap_or(text);
+        number.trim().parse().map(Self).map_err(|_| "expected a whole number of days")
+    }
+}
+
+/// The time to wait for a code: whole seconds, at most as long as Apple's codes live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MfaTimeout(pub(crate) Duration);
+
+impl FromStr for MfaTimeout {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(seconds @ 1..=600) => Ok(Self(Duration::from_secs(seconds))),
+            _ => Err("expected a number of seconds from 1 to 600"),
+        }
+    }
+}
+
+/// The time that one download may make no progress: minutes, or none at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience(pub(crate) Option<Duration>);
+
+impl FromStr for Patience {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(Limit::Infinite) => Ok(Self(None)),
+            Ok(Limit::AtMost(minutes @ 1..)) => Ok(Self(Some(Duration::from_secs(u64::from(minutes) * 60)))),
+            _ => Err("expected a whole number of minutes above 0, or Infinity"),
+        }
+    }
+}
+
+/// The address of a health check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WebAddress(pub(crate) String);
+
+impl FromStr for WebAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let host = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+        match host {
+            Some(rest)
+                if !rest.is_empty() && !rest.starts_with('/') && !text.contains(char::is_whitespace) =>
+            {
+                Ok(Self(text.trim_end_matches('/').to_owned()))
+            }
+            _ => Err("expected an address that starts with https:// or http://"),
+        }
+    }
+}
+
+/// The name of a further account. It becomes part of paths and of unit names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountName(String);
+
+impl AccountName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AccountName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        // Both are names of files and directories of the unnamed account.
+        let taken = matches!(text, "icps" | "mfa");
+        if text.is_empty() || text.len() > 64 || !text.chars().all(allowed) || taken {
+            return Err("expected a name of letters, digits, - and _ that is neither icps nor mfa");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}

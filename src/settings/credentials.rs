@@ -1,0 +1,211 @@
+//! Where user name and password come from.
+//!
+//! They are fetched when sign-in really needs them: most runs live on the stored session, and nobody should type
+//! a password for nothing.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use secrecy::SecretString;
+use tracing::warn;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::error::Origin;
+use super::layers::Layers;
+use super::options::{PASSWORD, PASSWORD_FILE, USERNAME};
+use super::warn_if_readable_by_others;
+
+/// A password is never longer; a larger file is not one.
+const MAX_SECRET: u64 = 4096;
+
+/// The sources of user name and password, in the order in which they are asked.
+#[derive(Debug)]
+pub struct Credentials {
+    username: Option<String>,
+    password: Option<SecretString>,
+    /// Files of `$CREDENTIALS_DIRECTORY`; systemd puts them there, decrypted.
+    username_files: Vec<PathBuf>,
+    password_files: Vec<PathBuf>,
+    password_file: Option<PathBuf>,
+    /// Whether systemd started the process, so that systemd may be asked.
+    service: bool,
+}
+
+/// Why there is no user name or password.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// A file that was named, or that systemd provides, cannot be read.
+    #[error("cannot read the {what} from {path}: {source}")]
+    File {
+        /// User name or password.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The terminal cannot be read.
+    #[error("cannot read the {what} from the terminal: {source}")]
+    Terminal {
+        /// User name or password.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// No source has one, and there is nobody to ask.
+    #[error("there is no {what}")]
+    Missing {
+        /// User name or password.
+        what: &'static str,
+    },
+}
+
+impl Credentials {
+    pub(super) fn new(layers: &Layers<'_>, account: Option<&str>, warnings: &mut Vec<String>) -> Self {
+        let password = layers.text(&PASSWORD);
+        match &password {
+            Some((_, Origin::CommandLine)) => warnings.push(
+                "the password on the command line is visible to every user of this machine in the process list; \
+                 prefer the systemd credential icps.password or --password-file"
+                    .into(),
+            ),
+            Some((_, Origin::File(path, _))) => warn_if_readable_by_others(path, warnings),
+            _ => {}
+        }
+        let directory = (layers.environment)("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty());
+        Self {
+            username: layers.text(&USERNAME).map(|(name, _)| name.trim().to_owned()),
+            password: password.map(|(text, _)| SecretString::from(text.as_str())),
+            username_files: credential_files(directory.as_ref(), account, "username"),
+            password_files: credential_files(directory.as_ref(), account, "password"),
+            password_file: layers.text(&PASSWORD_FILE).map(|(path, _)| PathBuf::from(path.as_str())),
+            service: (layers.environment)("INVOCATION_ID").is_some(),
+        }
+    }
+
+    /// The user name, without asking anybody.
+    pub fn known_username(&self) -> Result<Option<String>, CredentialError> {
+        if self.username.is_some() {
+            return Ok(self.username.clone());
+        }
+        let found = first_existing(&self.username_files, "user name")?;
+        Ok(found.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()))
+    }
+
+    /// The user name; asks on the terminal if nothing else has it.
+    pub fn username(&self) -> Result<String, CredentialError> {
+        const WHAT: &str = "user name";
+        if let Some(name) = self.known_username()? {
+            return Ok(name);
+        }
+        if !on_terminal() {
+            return Err(CredentialError::Missing { what: WHAT });
+        }
+        let name =
+            prompt_line("Apple ID: ").map_err(|source| CredentialError::Terminal { what: WHAT, source })?;
+        if name.is_empty() { Err(CredentialError::Missing { what: WHAT }) } else { Ok(name) }
+    }
+
+    /// The password of `username`; asks on the terminal, or through systemd, if nothing else has it. Blocks.
+    pub fn password(&self, username: &str) -> Result<SecretString, CredentialError> {
+        const WHAT: &str = "password";
+        if let Some(password) = &self.password {
+            return Ok(password.clone());
+        }
+        if let Some(text) = first_existing(&self.password_files, WHAT)? {
+            return secret(&text);
+        }
+        if let Some(path) = &self.password_file {
+            return secret(&read_password_file(path)?);
+        }
+        let question = format!("Password of {username}: ");
+        if on_terminal() {
+            let text = rpassword::prompt_password(&question).map(Zeroizing::new);
+            return secret(&text.map_err(|source| CredentialError::Terminal { what: WHAT, source })?);
+        }
+        match self.service.then(|| ask_systemd(&question)).flatten() {
+            Some(text) => secret(&text),
+            None => Err(CredentialError::Missing { what: WHAT }),
+        }
+    }
+}
+
+/// `icps.password`, and `icps.password.enc` for the encrypted one, as systemd does not let one id have both.
+fn credential_files(directory: Option<&OsString>, account: Option<&str>, what: &str) -> Vec<PathBuf> {
+    let Some(directory) = directory.map(Path::new) else { return Vec::new() };
+    let prefix = account.map_or_else(|| "icps".to_owned(), |name| format!("icps.{name}"));
+    [format!("{prefix}.{what}"), format!("{prefix}.{what}.enc")].iter().map(|id| directory.join(id)).collect()
+}
+
+fn first_existing(
+    paths: &[PathBuf],
+    what: &'static str,
+) -> Result<Option<Zeroizing<String>>, CredentialError> {
+    for path in paths {
+        match read_secret(path) {
+            Ok(text) => return Ok(Some(text)),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(CredentialError::File { what, path: path.clone(), source }),
+        }
+    }
+    Ok(None)
+}
+
+fn read_password_file(path: &Path) -> Result<Zeroizing<String>, CredentialError> {
+    let failed = |source| CredentialError::File { what: "password", path: path.to_owned(), source };
+    let text = read_secret(path).map_err(failed)?;
+    if fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
+        warn!("Every user of this machine can read the password in {0}: chmod o-r {0}.", path.display());
+    }
+    Ok(text)
+}
+
+/// The first line of a small file.
+fn read_secret(path: &Path) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    fs::File::open(path)?.take(MAX_SECRET).read_to_string(&mut text)?;
+    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+}
+
+fn secret(text: &str) -> Result<SecretString, CredentialError> {
+    if text.is_empty() {
+        return Err(CredentialError::Missing { what: "password" });
+    }
+    Ok(SecretString::from(text))
+}
+
+fn on_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+fn prompt_line(question: &str) -> io::Result<String> {
+    let mut terminal = io::stderr();
+    terminal.write_all(question.as_bytes())?;
+    terminal.flush()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
+
+/// Asks whoever answers systemd's questions. `None` if nobody may be asked, or nobody answers.
+fn ask_systemd(question: &str) -> Option<Zeroizing<String>> {
+    let output = Command::new("systemd-ask-password")
+        .args(["--no-tty", "--icon=dialog-password", "--id=icps:password", "--"])
+        .arg(question)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let mut output = match output {
+        Ok(output) if output.status.success() => output,
+        _ => return None,
+    };
+    let text = std::str::from_utf8(&output.stdout)
+        .ok()
+        .map(|text| Zeroizing::new(text.trim_end_matches('\n').to_owned()));
+    output.stdout.zeroize();
+    text
+}
