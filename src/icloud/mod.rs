@@ -1,1 +1,23 @@
 //! Apple's servers: sign-in, the photos database, downloads.
+//!
+//! [`sign_in`] turns a [`Client`] and what the state directory remembers into an [`Account`]; everything that
+//! reads photos goes through [`Account::database`] and [`Account::content`], which pace, retry and renew.
+
+mod account;
+mod capture;
+mod client;
+mod cookies;
+mod database_error;
+mod error;
+mod hosts;
+mod pace;
+mod retry;
+mod secret_url;
+mod session;
+mod state;
+
+pub use account::{Account, Area};
+pub use client::{Client, ClientOptions};
+pub use error::Error;
+pub use secret_url::SecretUrl;
+pub use session::Session;
