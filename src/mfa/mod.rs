@@ -1,1 +1,3 @@
-//! The exchange of second-factor requests and answers through runtime files.
+//! The exchange of second-factor requests and answers through runtime files, and the person at a terminal.
+
+pub mod exchange;
