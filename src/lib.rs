@@ -30,11 +30,13 @@
 //! | 4 | `main` | parse, dispatch, exit code |
 //! | 3 | [`commands`] | one file a command; each reads like its story |
 //! | 2 | [`sync`], [`mfa`], [`report`] | plan and apply; the exchange of codes; what the outside hears |
+//! | 2 | [`generator`] | configuration into drop-ins for the units |
 //! | 1 | [`icloud`], [`library`] | Apple's protocol; the directory on disk. They do not know each other |
 //! | 0 | [`model`], [`settings`], [`exit`] | values, configuration, exit codes |
 
 pub mod commands;
 pub mod exit;
+pub mod generator;
 pub mod icloud;
 pub mod library;
 pub mod mfa;

@@ -7,9 +7,9 @@ mod cli;
 mod credentials;
 mod directories;
 mod error;
-mod file;
+pub(crate) mod file;
 mod layers;
-mod options;
+pub(crate) mod options;
 mod values;
 
 use std::cell::RefCell;
