@@ -15,6 +15,18 @@ pub struct LocalLibrary {
     pub trash: Vec<LocalFile>,
     /// Plain files and directories in places that are ours, left alone and reported; relative to the root.
     pub strays: Vec<PathBuf>,
+    /// Names that are taken by the user's own files and directories, so that no name link and no asset link may
+    /// have them.
+    pub taken: Vec<Taken>,
+}
+
+/// A name that is not ours to give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The album or folder in whose directory it is; `None` at the root.
+    pub inside: Option<RecordName>,
+    /// The name.
+    pub name: String,
 }
 
 /// An asset file on disk.

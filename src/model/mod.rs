@@ -14,6 +14,6 @@ pub use album::{Album, AlbumKind};
 pub use asset::{Asset, AssetFile, FileKey, Kind, Zone};
 pub use checksum::{BadChecksum, Checksum};
 pub use extension::Extension;
-pub use local::{AlbumState, Link, LocalAlbum, LocalFile, LocalLibrary};
+pub use local::{AlbumState, Link, LocalAlbum, LocalFile, LocalLibrary, Taken};
 pub use record_name::{BadRecordName, RecordName};
 pub use remote::{Problem, RemoteLibrary, ZoneTally};
