@@ -1,1 +1,116 @@
 //! The library directory: layout, scan, store, albums, lock.
+//!
+//! It knows nothing of Apple's servers. Everything below the library's root is reached through handles that never
+//! follow a symlink; every change is atomic, so that a crash at any point leaves complete, verified files only.
+
+mod albums;
+pub mod checksum;
+mod dir;
+mod error;
+mod identity;
+mod incoming;
+mod layout;
+mod legacy;
+mod lock;
+pub mod names;
+mod scan;
+mod store;
+mod trash;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::model::LocalLibrary;
+
+pub use albums::Albums;
+pub use error::Error;
+pub use incoming::Incoming;
+pub use layout::{ARCHIVE, album_directory};
+pub use legacy::legacy_trust_token;
+pub use store::{Store, Verified};
+
+use dir::Dir;
+use layout::Layout;
+use lock::Lock;
+
+/// How a library is opened.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// Take the lock from whoever holds it.
+    pub force: bool,
+    /// Accept the library that is there, whatever the state knows.
+    pub adopt: bool,
+    /// The id of the library that was backed up before, from the state.
+    pub known_id: Option<String>,
+    /// Who holds the lock, for the message to others: the name of the unit or of the command.
+    pub holder: String,
+}
+
+/// An open library. It is locked for as long as this lives.
+#[derive(Debug)]
+pub struct Library {
+    layout: Arc<Layout>,
+    store: Store,
+    albums: Albums,
+    id: String,
+    _lock: Lock,
+}
+
+impl Library {
+    /// Recognises and locks the library in `root`, creates what is missing of its layout, and puts right what an
+    /// interrupted run left in transit.
+    ///
+    /// `root` is created if its parent exists and no library is known yet. Errors that need a decision leave
+    /// everything as it is (see [`Error::needs_decision`]). The caller remembers [`Library::id`].
+    pub fn open(root: &Path, options: &OpenOptions) -> Result<Self, Error> {
+        let root = open_root(root, options)?;
+        let known = identity::recognise(&root, options.known_id.as_deref(), options.adopt)?;
+        legacy::check_version(&root)?;
+        let lock = Lock::take(root.reopen()?, &options.holder, options.force)?;
+
+        let layout = Arc::new(Layout::create(root)?);
+        let id = known.map_or_else(|| identity::begin(&layout.own), Ok)?;
+        let albums = Albums::new(Arc::clone(&layout));
+        albums.recover()?;
+        Ok(Self { store: Store::new(Arc::clone(&layout)), albums, id, layout, _lock: lock })
+    }
+
+    /// The directory, as it was given.
+    pub fn root(&self) -> &Path {
+        self.layout.root.path()
+    }
+
+    /// The random id that recognises the library.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Looks at everything. Blocks; uses rayon's threads.
+    pub fn scan(&self) -> Result<LocalLibrary, Error> {
+        scan::scan(&self.layout)
+    }
+
+    /// The asset files.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The albums.
+    pub fn albums(&self) -> &Albums {
+        &self.albums
+    }
+}
+
+fn open_root(path: &Path, options: &OpenOptions) -> Result<Dir, Error> {
+    match (Dir::open_root(path), &options.known_id) {
+        (Err(Error::Missing { .. }), Some(known)) if !options.adopt => {
+            Err(Error::NoLibrary { path: path.to_owned(), known: known.clone() })
+        }
+        (Err(Error::Missing { .. }), _) => {
+            // Only the last component: a longer missing path is a typing error or a disk that is not there.
+            std::fs::create_dir(path).map_err(|e| Error::io("create", path, e))?;
+            Dir::open_root(path)
+        }
+        (opened, _) => opened,
+    }
+}
