@@ -32,9 +32,10 @@
 //! | 2 | [`sync`], [`mfa`], [`report`] | plan and apply; the exchange of codes; what the outside hears |
 //! | 2 | [`generator`] | configuration into drop-ins for the units |
 //! | 1 | [`icloud`], [`library`] | Apple's protocol; the directory on disk. They do not know each other |
-//! | 0 | [`model`], [`settings`], [`exit`] | values, configuration, exit codes |
+//! | 0 | [`model`], [`settings`], [`exit`], [`events`] | values, configuration, exit codes, names of journal events |
 
 pub mod commands;
+pub mod events;
 pub mod exit;
 pub mod generator;
 pub mod icloud;

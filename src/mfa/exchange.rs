@@ -120,10 +120,10 @@ pub enum Error {
     #[error("nobody waits for a code")]
     NobodyWaits,
     /// Somebody else waits already; two requests at a time would spoil each other's codes.
-    #[error("{} waits for a code already; answer that one first (icps mfa status)", process(.pid))]
+    #[error("{waiter} waits for a code already; answer that one first (icps mfa status)")]
     Busy {
-        /// The process, if known.
-        pid: Option<u32>,
+        /// Who waits, such as `process 4711`.
+        waiter: String,
     },
     /// The text is no code.
     #[error("a code has {digits} digits")]
@@ -150,10 +150,6 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
-}
-
-fn process(pid: &Option<u32>) -> String {
-    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
 
 impl Request {
@@ -258,7 +254,9 @@ impl Exchange {
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file())) {
             Ok(_) => Ok(file),
             Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => {
-                Err(Error::Busy { pid: self.waiting()?.map(|request| request.pid) })
+                let pid = self.waiting()?.map(|request| request.pid);
+                let waiter = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+                Err(Error::Busy { waiter })
             }
             Err(source) => Err(failed(source.into())),
         }
@@ -337,9 +335,16 @@ struct AnswerFile<'a> {
     resend: Option<Wish>,
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "small constants of the kernel")]
 fn whole_file() -> libc::flock {
     // Open file description locks want a process id of 0; a length of 0 means up to the end.
-    libc::flock { l_type: libc::F_WRLCK as _, l_whence: libc::SEEK_SET as _, l_start: 0, l_len: 0, l_pid: 0 }
+    libc::flock {
+        l_type: libc::F_WRLCK as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
 }
 
 fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {

@@ -114,8 +114,8 @@ async fn nonsense_is_thrown_away() {
 async fn one_waits_at_a_time() {
     let (_runtime, exchange) = exchange();
     let first = exchange.open(request()).unwrap();
-    let Err(Error::Busy { pid }) = exchange.open(request()) else { panic!("two wait") };
-    assert_eq!(pid, Some(std::process::id()));
+    let Err(Error::Busy { waiter }) = exchange.open(request()) else { panic!("two wait") };
+    assert_eq!(waiter, format!("process {}", std::process::id()));
     assert!(exchange.waiting().unwrap().is_some(), "the first one's request is untouched");
     drop(first);
     exchange.open(request()).unwrap();
