@@ -1,5 +1,6 @@
 //! Setting up an emulator.
 
+use std::fmt;
 use std::io;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -8,11 +9,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::account::AccountOptions;
+use crate::auth::codes::SentCode;
 use crate::clock::Clock;
 use crate::emulator::Emulator;
 use crate::library::{LibraryHandle, Specification};
 use crate::server::{Authority, Server};
-use crate::state::State;
+use crate::state::{Announcer, State};
 
 /// Why an emulator does not start.
 #[derive(Debug, Error)]
@@ -29,8 +32,10 @@ pub enum StartError {
 }
 
 /// What an emulator is to be like; [`Builder::start`] brings it to life.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Builder {
+    account: AccountOptions,
+    announcer: Option<Announcer>,
     library: Specification,
     listen: Vec<SocketAddr>,
     ca_file: Option<PathBuf>,
@@ -38,6 +43,20 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// The account that the servers know.
+    #[must_use]
+    pub fn account(mut self, account: AccountOptions) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Tells of every code that arrives, as the owner of the account would.
+    #[must_use]
+    pub fn on_code(mut self, tell: impl Fn(&SentCode) + Send + Sync + 'static) -> Self {
+        self.announcer = Some(Box::new(tell));
+        self
+    }
+
     /// The library of the account.
     #[must_use]
     pub fn library(mut self, library: Specification) -> Self {
@@ -69,10 +88,11 @@ impl Builder {
     }
 
     /// Starts the servers.
-    pub fn start(self) -> Result<Emulator, StartError> {
+    pub fn start(mut self) -> Result<Emulator, StartError> {
+        let listeners = self.listeners()?;
         let clock = Clock::default();
         let library = LibraryHandle::new(&self.library, clock.clone());
-        let state = Arc::new(State::new(clock, library));
+        let state = Arc::new(State::new(clock, library, self.account, self.announcer.take()));
         let authority = Arc::new(Authority::new()?);
         let mut temporary = tempfile::Builder::new().prefix("icloud-emulator-").suffix(".pem").tempfile()?;
         temporary.write_all(authority.pem().as_bytes())?;
@@ -80,7 +100,6 @@ impl Builder {
         if let Some(path) = &self.ca_file {
             std::fs::write(path, authority.pem())?;
         }
-        let listeners = self.listeners()?;
         let server = Server::new(Arc::clone(&state), authority)?;
         Emulator::start(state, server, listeners, temporary, self.ca_file, self.tolerant)
     }
@@ -90,5 +109,14 @@ impl Builder {
             return Ok(vec![TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?]);
         }
         self.listen.iter().map(TcpListener::bind).collect()
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("library", &self.library)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
     }
 }

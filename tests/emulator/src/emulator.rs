@@ -10,6 +10,7 @@ use std::time::Duration;
 use tempfile::NamedTempFile;
 use tokio::sync::oneshot;
 
+use crate::account::AccountHandle;
 use crate::builder::{Builder, StartError};
 use crate::clock::Clock;
 use crate::faults::Faults;
@@ -97,6 +98,11 @@ impl Emulator {
     /// The library, to look at and to change.
     pub fn library(&self) -> &LibraryHandle {
         &self.state.library
+    }
+
+    /// The account, from its owner's side.
+    pub fn account(&self) -> AccountHandle {
+        AccountHandle::new(Arc::clone(&self.state))
     }
 
     /// What goes wrong.

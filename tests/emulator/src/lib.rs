@@ -15,7 +15,8 @@
 //! # }
 //! ```
 
-pub mod auth;
+mod account;
+mod auth;
 mod builder;
 mod clock;
 pub mod content;
@@ -28,10 +29,15 @@ mod random;
 mod reply;
 mod request;
 mod server;
-pub mod setup;
+mod setup;
 mod state;
 mod statistics;
 
+pub use account::{
+    AccountHandle, AccountOptions, Lifetimes, ListHtml, ListJson, LostSession, Phone, PhoneAnswer, Protocol,
+    PushAnswer, Region, Repair, SecondFactor, SubmitAnswer,
+};
+pub use auth::codes::{Channel, SentCode};
 pub use builder::{Builder, StartError};
 pub use clock::Clock;
 pub use emulator::Emulator;
@@ -40,5 +46,6 @@ pub use kind::{Kind, Role};
 pub use library::LibraryHandle;
 pub use reply::{Body, Reply, html, json, status, streamed};
 pub use request::Request;
+pub use setup::{check_session, renew_session};
 pub use state::State;
 pub use statistics::{Seen, Statistics};

@@ -110,10 +110,22 @@ async fn answer(state: &State, role: Role, mut request: Request) -> io::Result<R
     let reply = match role {
         Role::SignIn => auth::answer(state, &request),
         Role::Setup => setup::answer(state, &request),
-        Role::Photos => photos::database(state, &request).await,
+        Role::Photos => database(state, &request).await,
         Role::Content => content::content(state, &request).await,
     };
     Ok(faults::spoil(&request.effects, reply))
+}
+
+/// The database, for those whose session it accepts and renews.
+async fn database(state: &State, request: &Request) -> Reply {
+    if let Err(refusal) = setup::check_session(state, request) {
+        return refusal;
+    }
+    let mut reply = photos::database(state, request).await;
+    if matches!(request.kind, Kind::Query | Kind::Batch | Kind::Modify) {
+        setup::renew_session(state, request, &mut reply);
+    }
+    reply
 }
 
 /// Counts the bytes of the body; the request is over when its body is.
