@@ -293,3 +293,6 @@ fn is_archived(directory: &Dir) -> Result<bool, Error> {
 fn is_safe_file(name: &OsStr) -> bool {
     name.to_str().is_some_and(layout::is_safe_file)
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,3 +122,6 @@ impl std::fmt::Display for Note {
         write!(f, " since {}", since.strftime(&format!("{day}%H:%M:%S")))
     }
 }
+
+#[cfg(test)]
+mod tests;

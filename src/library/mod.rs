@@ -114,3 +114,8 @@ fn open_root(path: &Path, options: &OpenOptions) -> Result<Dir, Error> {
         (opened, _) => opened,
     }
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -87,3 +87,6 @@ fn scan_zone(layout: &Layout, zone: Zone, found: &mut LocalLibrary) -> Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

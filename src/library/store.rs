@@ -183,3 +183,6 @@ pub(super) fn compare(key: &FileKey, computed: Checksum) -> Result<Verified, Err
 pub(super) fn damaged(key: &FileKey, reason: String) -> Error {
     Error::Damaged { key: *key, reason }
 }
+
+#[cfg(test)]
+mod tests;

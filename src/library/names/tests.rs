@@ -156,13 +156,9 @@ proptest! {
     fn every_name_is_a_safe_file_name(name in any_file_name(), number in 2_u32..2000) {
         for text in [name.plain(), name.numbered(number)] {
             prop_assert!(is_safe(&text), "{text:?}");
-            let mut tail = name.suffix.to_owned();
-            if text != name.plain() {
-                tail.push_str(&format!(" ({number})"));
-            }
-            if let Some(extension) = name.extension {
-                tail.push_str(&format!(".{extension}"));
-            }
+            let number = if text == name.plain() { String::new() } else { format!(" ({number})") };
+            let extension = name.extension.map_or(String::new(), |extension| format!(".{extension}"));
+            let tail = format!("{}{number}{extension}", name.suffix);
             prop_assert!(text.ends_with(&tail), "{text:?} lacks {tail:?}");
         }
     }

@@ -63,6 +63,9 @@ pub(super) fn scan(layout: &Layout, library: &mut LocalLibrary) -> Result<(), Er
     listing.others.retain(|name| !ours(name));
     // The root belongs to the user as much as to us: what is there is no stray, it merely has its name.
     note_taken(&root, &listing, &mut found);
+    // Except in the place of an album's directory.
+    let misplaced = |name: &&OsString| name.to_str().and_then(layout::record_of_directory).is_some();
+    found.strays.extend(listing.files.iter().chain(&listing.others).filter(misplaced).map(PathBuf::from));
     descend(&root, listing, &mut found)?;
     library.albums = found.albums;
     library.strays.extend(found.strays);
