@@ -1,7 +1,7 @@
 //! Albums and folders on disk: hidden directories, name links, asset links.
 
 use std::ffi::OsStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::{FileKey, RecordName};
 
@@ -15,11 +15,13 @@ use super::{Error, names};
 /// plan of the next run, completes them. What is not ours is never replaced, moved out of sight or removed.
 #[derive(Debug)]
 pub struct Albums {
-    layout: Arc<Layout>,
+    pub(super) layout: Arc<Layout>,
+    /// Held while a link is replaced, since all replacements are built in one place.
+    replacing: Mutex<()>,
 }
 
 /// The parent's path and the record itself.
-fn split(path: &[RecordName]) -> Result<(&[RecordName], &RecordName), Error> {
+pub(super) fn split(path: &[RecordName]) -> Result<(&[RecordName], &RecordName), Error> {
     path.split_last()
         .map(|(record, parent)| (parent, record))
         .ok_or(Error::UnsafeName { name: String::new() })
@@ -27,7 +29,7 @@ fn split(path: &[RecordName]) -> Result<(&[RecordName], &RecordName), Error> {
 
 impl Albums {
     pub(super) fn new(layout: Arc<Layout>) -> Self {
-        Self { layout }
+        Self { layout, replacing: Mutex::new(()) }
     }
 
     /// Creates the directory of an album or folder; its parent must exist. It may exist already.
@@ -69,33 +71,6 @@ impl Albums {
             return Err(Error::Taken { path: target.path_of(&new) });
         }
         self.adjust_links(&target.open(&new)?, to.len())
-    }
-
-    /// Takes an album or folder out of the tree, until [`Albums::unstash`] puts it back: for moves whose places
-    /// depend on each other. What an interrupted run leaves there is put back at the root when the library is opened.
-    pub fn stash(&self, path: &[RecordName]) -> Result<(), Error> {
-        let (parent, record) = split(path)?;
-        let (parent, name) = (self.layout.album(parent)?, album_directory(record)?);
-        let place =
-            if is_archived(&parent.open(&name)?)? { &self.layout.stash } else { &self.layout.staging };
-        remove_names(&parent, record)?;
-        if parent.rename_new(&name, place, &name)? {
-            Ok(())
-        } else {
-            Err(Error::Taken { path: place.path_of(&name) })
-        }
-    }
-
-    /// Puts a stashed album or folder to its place.
-    pub fn unstash(&self, to: &[RecordName]) -> Result<(), Error> {
-        let (parent, record) = split(to)?;
-        let (parent, name) = (self.layout.album(parent)?, album_directory(record)?);
-        let stashed = self.layout.stash.stat(&name)?.is_some();
-        let place = if stashed { &self.layout.stash } else { &self.layout.staging };
-        if !place.rename_new(&name, &parent, &name)? {
-            return Err(Error::Taken { path: parent.path_of(&name) });
-        }
-        self.adjust_links(&parent.open(&name)?, to.len())
     }
 
     /// Puts a link to an asset file into an album, with this mtime (milliseconds since 1970 UTC), in place of
@@ -167,22 +142,20 @@ impl Albums {
         Err(Error::Taken { path: self.layout.archive.path_of(name) })
     }
 
-    /// Puts back at the root what an interrupted run left in transit. What cannot be put back stays there.
+    /// Puts back at the root what an interrupted run of the TypeScript program left in its stash: the next plan
+    /// finds it there and moves it to its place. What cannot be put back stays.
     pub(super) fn recover(&self) -> Result<(), Error> {
-        for place in [&self.layout.stash, &self.layout.staging] {
-            for entry in place.entries()? {
-                let Some(name) = entry.name.to_str() else { continue };
-                // The TypeScript program stashes without the dot.
-                let directory = if name.starts_with('.') { name.to_owned() } else { format!(".{name}") };
-                if entry.kind != EntryKind::Directory || layout::record_of_directory(&directory).is_none() {
-                    continue;
-                }
-                if place.rename_new(name, &self.layout.root, &directory)? {
-                    tracing::info!(album = directory, "found in transit; an earlier run was interrupted");
-                    self.adjust_links(&self.layout.root.open(&directory)?, 1)?;
-                } else {
-                    tracing::warn!(path = %place.path_of(name).display(), "left alone: an album of that record exists");
-                }
+        let stash = &self.layout.stash;
+        for Entry { name, kind } in stash.entries()? {
+            let Some(name) = name.to_str() else { continue };
+            let directory = if name.starts_with('.') { name.to_owned() } else { format!(".{name}") };
+            if kind != EntryKind::Directory || layout::record_of_directory(&directory).is_none() {
+                continue;
+            }
+            if stash.rename_new(name, &self.layout.root, &directory)? {
+                tracing::info!(album = directory, "found in transit: an earlier run was interrupted");
+            } else {
+                tracing::warn!(path = %stash.path_of(name).display(), "left alone: an album of that record exists");
             }
         }
         Ok(())
@@ -219,6 +192,7 @@ impl Albums {
     ) -> Result<(), Error> {
         const TEMPORARY: &str = "link";
         let staging = &self.layout.staging;
+        let _turn = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         if !staging.symlink(target, TEMPORARY)? {
             staging.unlink(TEMPORARY)?;
             staging.symlink(target, TEMPORARY)?;

@@ -7,7 +7,7 @@ use super::dir::Dir;
 
 /// Archived albums whose iCloud album is gone.
 pub const ARCHIVE: &str = "_Archive";
-/// Below [`ARCHIVE`]: archived albums on their way from one folder to another.
+/// Below [`ARCHIVE`].
 pub(crate) const STASH: &str = ".stash";
 /// What is ours alone.
 pub(crate) const OWN: &str = ".icps";
@@ -21,14 +21,14 @@ pub(crate) struct Layout {
     pub(crate) root: Dir,
     zones: [Dir; 2],
     pub(crate) archive: Dir,
-    /// Archived albums in transit.
+    /// Archived albums in transit, of the TypeScript program; ours move in one step.
     pub(crate) stash: Dir,
     pub(crate) own: Dir,
     /// Downloads that are not complete.
     pub(crate) partial: Dir,
     /// Deleted files, by day and zone.
     pub(crate) trash: Dir,
-    /// Things under construction or in transit; what is found there by a later run is left over.
+    /// Things under construction; what is found there by a later run is left over.
     pub(crate) staging: Dir,
 }
 

@@ -139,7 +139,7 @@ fn an_album_directory_that_leads_elsewhere_is_never_entered() {
         albums(&fixture).link(&album, "a.jpeg", &key_of(b""), 0),
         albums(&fixture).unlink(&album, "link"),
         albums(&fixture).remove(&album),
-        albums(&fixture).stash(&album),
+        albums(&fixture).move_to(&path(&[1, 2]), &path(&[2])),
         albums(&fixture).set_name(&path(&[1, 2]), &[], "name"),
     ];
     for (at, attempt) in attempts.into_iter().enumerate() {
@@ -180,15 +180,14 @@ fn a_move_onto_an_existing_album_changes_neither() {
 }
 
 #[test]
-fn parent_and_child_change_places_over_the_stash() {
+fn parent_and_child_change_places() {
     let fixture = Fixture::new();
     let key = fixture.put(b"photo");
     make(&fixture, &[1], "outer");
     make(&fixture, &[1, 2], "inner");
     make(&fixture, &[1, 2, 3], "album");
     albums(&fixture).link(&path(&[1, 2, 3]), "a.jpeg", &key, MODIFIED).unwrap();
-    albums(&fixture).stash(&path(&[1, 2])).unwrap();
-    albums(&fixture).unstash(&path(&[2])).unwrap();
+    albums(&fixture).move_to(&path(&[1, 2]), &path(&[2])).unwrap();
     albums(&fixture).set_name(&path(&[2]), &[], "inner").unwrap();
     albums(&fixture).move_to(&path(&[1]), &path(&[2, 1])).unwrap();
     albums(&fixture).set_name(&path(&[2, 1]), &[], "outer").unwrap();
@@ -198,27 +197,25 @@ fn parent_and_child_change_places_over_the_stash() {
 }
 
 #[test]
-fn what_an_interrupted_run_left_in_transit_comes_back() {
+fn what_the_other_program_left_in_its_stash_comes_back() {
     let fixture = Fixture::new();
-    let key = fixture.put(b"photo");
-    make(&fixture, &[1], "Folder");
-    make(&fixture, &[1, 2], "album");
-    make(&fixture, &[1, 3], "archived");
-    albums(&fixture).link(&path(&[1, 2]), "a.jpeg", &key, MODIFIED).unwrap();
-    fs::write(fixture.path(&format!("Folder/{}/mine.txt", hidden(3))), "precious").unwrap();
-    albums(&fixture).stash(&path(&[1, 2])).unwrap();
-    albums(&fixture).stash(&path(&[1, 3])).unwrap();
-    assert!(
-        fixture.path(&format!("_Archive/.stash/{}", hidden(3))).is_dir(),
-        "an archived album waits there"
-    );
-
+    make(&fixture, &[3], "album");
+    let stashed = [hidden(1), record(2).to_string(), hidden(3), "mine".to_owned()];
+    for directory in &stashed {
+        let directory = fixture.path("_Archive/.stash").join(directory);
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("mine.txt"), "precious").unwrap();
+    }
     let fixture = fixture.reopen();
-    let library = fixture.library.scan().unwrap();
-    assert_eq!(library.albums.len(), 3);
-    assert!(library.albums.iter().all(|album| album.parent.is_none()));
-    assert_eq!(fs::read(fixture.path(&format!("{}/a.jpeg", hidden(2)))).unwrap(), b"photo");
-    assert_eq!(fs::read_to_string(fixture.path(&format!("{}/mine.txt", hidden(3)))).unwrap(), "precious");
+    for n in [1, 2] {
+        assert_eq!(fs::read_to_string(fixture.path(&hidden(n)).join("mine.txt")).unwrap(), "precious");
+    }
+    assert_eq!(
+        tree(&fixture.path("_Archive/.stash")).len(),
+        4,
+        "a second album of one record, and the user's"
+    );
+    assert!(tree(&fixture.path(&hidden(3))).is_empty());
 }
 
 #[test]

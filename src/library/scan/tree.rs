@@ -66,20 +66,37 @@ pub(super) fn scan(layout: &Layout, library: &mut LocalLibrary) -> Result<(), Er
     // Except in the place of an album's directory.
     let misplaced = |name: &&OsString| name.to_str().and_then(layout::record_of_directory).is_some();
     found.strays.extend(listing.files.iter().chain(&listing.others).filter(misplaced).map(PathBuf::from));
-    descend(&root, listing, &mut found)?;
+    descend(&root, listing, &mut found);
     library.albums = found.albums;
     library.strays.extend(found.strays);
     library.taken = found.taken;
     Ok(())
 }
 
-/// Reads an album or folder, and what is below it.
-fn visit(
-    place: &Place<'_>,
-    names: Vec<String>,
-    parent: Option<&RecordName>,
-    record: &RecordName,
-) -> Result<Found, Error> {
+/// Reads an album or folder of a directory, and what is below it. One that cannot be read is left alone, like an
+/// archived one.
+fn visit(above: &Place<'_>, record: RecordName, names: Vec<String>) -> Found {
+    let visited = album_directory(&record).and_then(|name| {
+        let directory = above.directory.open(&name)?;
+        let path = above.path.join(name);
+        read_album(&Place {
+            directory: &directory,
+            record: Some(&record),
+            path: &path,
+            depth: above.depth + 1,
+        })
+    });
+    let (state, mut found) = visited.unwrap_or_else(|error| {
+        tracing::warn!(%error, "an album is left alone");
+        let path = above.path.join(format!(".{record}"));
+        (AlbumState::Archived, Found { strays: vec![path], ..Found::default() })
+    });
+    found.albums.insert(0, LocalAlbum { record, parent: above.record.cloned(), names, state });
+    found
+}
+
+/// Reads the directory of an album or folder: what it is, and what is below it.
+fn read_album(place: &Place<'_>) -> Result<(AlbumState, Found), Error> {
     let mut found = Found::default();
     let mut listing = read(place)?;
     note_taken(place, &listing, &mut found);
@@ -97,13 +114,12 @@ fn visit(
         AlbumState::Archived
     };
     found.strays.extend(listing.others.iter().map(|name| place.path.join(name)));
-    found.albums.push(LocalAlbum { record: record.clone(), parent: parent.cloned(), names, state });
-    descend(place, listing, &mut found)?;
-    Ok(found)
+    descend(place, listing, &mut found);
+    Ok((state, found))
 }
 
 /// Visits the albums of a folder, in parallel, and gives them the names that point to them.
-fn descend(place: &Place<'_>, listing: Listing, found: &mut Found) -> Result<(), Error> {
+fn descend(place: &Place<'_>, listing: Listing, found: &mut Found) {
     let Listing { mut children, names, .. } = listing;
     children.sort_unstable();
     let mut named: Vec<Vec<String>> = vec![Vec::new(); children.len()];
@@ -118,20 +134,14 @@ fn descend(place: &Place<'_>, listing: Listing, found: &mut Found) -> Result<(),
         .zip(named)
         .map(|(record, mut names)| {
             names.sort_unstable();
-            let name = album_directory(&record)?;
-            let directory = place.directory.open(&name)?;
-            let path = place.path.join(name);
-            let child =
-                Place { directory: &directory, record: Some(&record), path: &path, depth: place.depth + 1 };
-            visit(&child, names, place.record, &record)
+            visit(place, record, names)
         })
-        .collect::<Result<_, Error>>()?;
+        .collect();
     for mut child in below {
         found.albums.append(&mut child.albums);
         found.strays.append(&mut child.strays);
         found.taken.append(&mut child.taken);
     }
-    Ok(())
 }
 
 /// Names of the user's that no link may have.
