@@ -30,7 +30,7 @@
 //! | 4 | `main` | parse, dispatch, exit code |
 //! | 3 | [`commands`] | one file a command; each reads like its story |
 //! | 2 | [`sync`], [`mfa`], [`report`] | plan and apply; the exchange of codes; what the outside hears |
-//! | 2 | [`generator`] | configuration into drop-ins for the units |
+//! | 2 | [`generator`], [`receiver`] | configuration into drop-ins for the units; codes over HTTP |
 //! | 1 | [`icloud`], [`library`] | Apple's protocol; the directory on disk. They do not know each other |
 //! | 0 | [`model`], [`settings`], [`exit`], [`events`] | values, configuration, exit codes, names of journal events |
 
@@ -42,6 +42,7 @@ pub mod icloud;
 pub mod library;
 pub mod mfa;
 pub mod model;
+pub mod receiver;
 pub mod report;
 pub mod settings;
 pub mod sync;

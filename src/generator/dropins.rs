@@ -50,6 +50,8 @@ impl DropIns {
         if let Some(cron) = drop_ins.value("SCHEDULE", conf.schedule.as_deref(), schedule) {
             drop_ins.add(&timer, &on_calendar(&cron));
             if cron.times_a_day() > RETRIED_TIMES_A_DAY {
+                // A delay longer than the interval would skip runs.
+                drop_ins.add(&timer, "RandomizedDelaySec=0\n");
                 drop_ins.add(&sync, "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=no\n");
             }
         }

@@ -230,14 +230,16 @@ fn the_schedule_replaces_that_of_the_timer() {
 }
 
 #[test]
-fn a_frequent_schedule_needs_no_retries() {
-    let retries = |schedule: &str| {
-        !body(&drop_ins(None, &format!("SCHEDULE={schedule}"), SYSTEM), "icps-sync.service")
-            .contains("Restart=no")
-    };
-    assert!(retries("@hourly"));
-    assert!(!retries("*/30 * * * *"));
-    assert!(!retries("* * * * *"));
+fn a_frequent_schedule_needs_neither_retries_nor_delay() {
+    for (schedule, frequent) in [("@hourly", false), ("*/30 * * * *", true), ("* * * * *", true)] {
+        let drop_ins = drop_ins(None, &format!("SCHEDULE={schedule}"), SYSTEM);
+        assert_eq!(body(&drop_ins, "icps-sync.service").contains("\nRestart=no\n"), frequent, "{schedule}");
+        assert_eq!(
+            body(&drop_ins, "icps.timer").contains("\nRandomizedDelaySec=0\n"),
+            frequent,
+            "{schedule}"
+        );
+    }
 }
 
 #[test]
