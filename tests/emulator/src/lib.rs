@@ -35,7 +35,7 @@ mod statistics;
 
 pub use account::{
     AccountHandle, AccountOptions, Lifetimes, ListHtml, ListJson, LostSession, Phone, PhoneAnswer, Protocol,
-    PushAnswer, Region, Repair, SecondFactor, SubmitAnswer,
+    PushAnswer, Region, Repair, SecondFactor, Strictness, SubmitAnswer,
 };
 pub use auth::codes::{Channel, SentCode};
 pub use builder::{Builder, StartError};

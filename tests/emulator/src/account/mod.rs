@@ -10,7 +10,7 @@ use std::time::SystemTime;
 pub use handle::AccountHandle;
 pub use options::{
     AccountOptions, Lifetimes, ListHtml, ListJson, LostSession, Phone, PhoneAnswer, Protocol, PushAnswer,
-    Region, Repair, SecondFactor, SubmitAnswer,
+    Region, Repair, SecondFactor, Strictness, SubmitAnswer,
 };
 pub(crate) use throttle::Throttle;
 pub(crate) use tokens::{Tokens, Worth};

@@ -45,10 +45,8 @@ pub struct AccountOptions {
     pub repair: Repair,
     /// The password is answered with 409 in spite of a valid trust token; accountLogin then suffices.
     pub challenge_in_spite_of_trust: bool,
-    /// Submit and trust accept the origin `www.icloud.com` only, and none of the headers that a browser leaves out.
-    pub strict_headers: bool,
-    /// Nonces that are not the latest are refused.
-    pub strict_nonces: bool,
+    /// How much the servers insist on.
+    pub strictness: Strictness,
     /// The account belongs to an organisation: it is refused.
     pub managed: bool,
     /// The account is locked; wrong passwords bring this about too.
@@ -95,8 +93,7 @@ impl Default for AccountOptions {
             submit: SubmitAnswer::default(),
             repair: Repair::None,
             challenge_in_spite_of_trust: false,
-            strict_headers: false,
-            strict_nonces: true,
+            strictness: Strictness::default(),
             managed: false,
             locked: false,
             sign_in_budget: Some(10),
@@ -219,6 +216,32 @@ pub enum ListHtml {
     Bridge,
     /// A page without a list.
     Absent,
+}
+
+/// How much the servers insist on. By default, on all that careful clients do; the real servers put up with less,
+/// for there are clients in use that keep old nonces and leave headers out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strictness {
+    /// Nonces that are not the latest are refused.
+    pub nonces: bool,
+    /// All headers of OAuth have to be there, and an origin.
+    pub oauth: bool,
+    /// The last steps accept the origin `www.icloud.com` only, and none of the headers that a browser leaves out: a
+    /// right code gets no session token otherwise, and trust and cookies are refused.
+    pub browser: bool,
+}
+
+impl Strictness {
+    /// Insists on nothing that a client in use leaves out.
+    pub fn lenient() -> Self {
+        Self { nonces: false, oauth: false, browser: false }
+    }
+}
+
+impl Default for Strictness {
+    fn default() -> Self {
+        Self { nonces: true, oauth: true, browser: false }
+    }
 }
 
 /// What happens when a code is to be pushed to the devices.

@@ -102,11 +102,14 @@ impl Conversations {
         if fits { self.by_scnt.remove(scnt).ok_or(Lost::Stale) } else { Err(Lost::Stale) }
     }
 
-    /// Takes the newest conversation of a client, whatever its nonce: for accounts that are not strict.
-    pub(super) fn take_newest(&mut self, client: &str) -> Result<Conversation, Lost> {
+    /// Takes the conversation of the nonce or else the newest of the client: for servers that are not strict.
+    pub(super) fn take_newest(&mut self, scnt: Option<&str>, client: &str) -> Result<Conversation, Lost> {
+        if let Some(conversation) = scnt.and_then(|scnt| self.by_scnt.remove(scnt)) {
+            return Ok(conversation);
+        }
         let of_client = self.by_scnt.values().filter(|c| c.client == client || client.is_empty());
-        let scnt = of_client.max_by_key(|c| (c.touched, c.id)).map(|c| c.scnt.clone());
-        self.by_scnt.remove(&scnt.ok_or(Lost::Stale)?).ok_or(Lost::Stale)
+        let newest = of_client.max_by_key(|c| (c.touched, c.id)).map(|c| c.scnt.clone());
+        self.by_scnt.remove(&newest.ok_or(Lost::Stale)?).ok_or(Lost::Stale)
     }
 
     /// Puts a conversation back, with new nonces that the answer tells.

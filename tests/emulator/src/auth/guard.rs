@@ -32,14 +32,15 @@ pub(super) fn check_headers(options: &AccountOptions, request: &Request) -> Resu
     if !is("x-apple-widget-key", WIDGET_KEY) && !is("x-apple-oauth-client-id", WIDGET_KEY) {
         return Err(reply::status(401));
     }
-    let origin = request.header("origin").unwrap_or_default();
-    if !SIGN_IN_ORIGINS.contains(&origin) && !HOME_ORIGINS.contains(&origin) {
+    let foreign = |origin| !SIGN_IN_ORIGINS.contains(&origin) && !HOME_ORIGINS.contains(&origin);
+    if request.header("origin").map_or(options.strictness.oauth, foreign) {
         return Err(reply::status(403));
     }
-    if matches!(request.kind, Kind::Init | Kind::Complete) && !has_oauth_headers(request) {
+    let first_factor = matches!(request.kind, Kind::Init | Kind::Complete);
+    if first_factor && options.strictness.oauth && !has_oauth_headers(request) {
         return Err(reply::status(400));
     }
-    if request.kind == Kind::Trust && options.strict_headers && !from_a_browser(request) {
+    if request.kind == Kind::Trust && options.strictness.browser && !from_a_browser(request) {
         return Err(reply::status(400));
     }
     Ok(())
@@ -67,7 +68,7 @@ pub(super) fn conversation(
     request: &Request,
     now: SystemTime,
 ) -> Result<Conversation, Lost> {
-    let strict = account.options.strict_nonces;
+    let strict = account.options.strictness.nonces;
     let scnt = request.header("scnt").filter(|scnt| !scnt.is_empty());
     let mut conversation = match request.kind {
         Kind::Authorize | Kind::Federate | Kind::Init => {
@@ -79,7 +80,7 @@ pub(super) fn conversation(
             account.conversations.take_by_proof(proof_id).ok_or(Lost::Stale)?
         }
         _ if strict => continued(account, request, scnt)?,
-        _ => account.conversations.take_newest(client(request))?,
+        _ => account.conversations.take_newest(scnt, client(request))?,
     };
     let lifetime = account.options.lifetimes.conversation;
     let begins = matches!(request.kind, Kind::Authorize | Kind::Federate | Kind::Init);

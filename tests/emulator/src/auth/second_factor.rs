@@ -150,7 +150,7 @@ impl Turn<'_> {
             SubmitAnswer::Conflict { session_token, edp, trust_token } => {
                 let mut reply = reply::json(409, &self.accepted(code));
                 self.introduce(&mut reply);
-                let strict = self.account.options.strict_headers;
+                let strict = self.account.options.strictness.browser;
                 if session_token && (!strict || guard::from_a_browser(self.request)) {
                     self.grant(&mut reply);
                 }

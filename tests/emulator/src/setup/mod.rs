@@ -36,7 +36,7 @@ struct Turn<'a> {
 /// Answers a request to the setup host.
 pub(crate) fn answer(state: &State, request: &Request) -> Reply {
     let mut account = state.account();
-    let strict = account.options.strict_headers;
+    let strict = account.options.strictness.browser;
     if strict && !request.header("origin").is_some_and(|origin| HOME_ORIGINS.contains(&origin)) {
         return reply::status(403);
     }
