@@ -155,8 +155,10 @@ impl Drop for Emulator {
             }
         }
         let unexpected = self.unexpected();
-        if !self.tolerant && !unexpected.is_empty() && !std::thread::panicking() {
-            panic!("the emulator saw requests that it does not know:\n  {}", unexpected.join("\n  "));
-        }
+        assert!(
+            self.tolerant || unexpected.is_empty() || std::thread::panicking(),
+            "the emulator saw requests that it does not know:\n  {}",
+            unexpected.join("\n  ")
+        );
     }
 }

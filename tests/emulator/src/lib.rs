@@ -46,6 +46,5 @@ pub use kind::{Kind, Role};
 pub use library::LibraryHandle;
 pub use reply::{Body, Reply, html, json, status, streamed};
 pub use request::Request;
-pub use setup::{check_session, renew_session};
 pub use state::State;
 pub use statistics::{Seen, Statistics};

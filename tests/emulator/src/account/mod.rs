@@ -67,7 +67,7 @@ impl Account {
 
     fn set_password(&mut self, password: &str) {
         self.verifier = verifier(&self.options, password);
-        self.options.password = password.to_owned();
+        password.clone_into(&mut self.options.password);
     }
 
     pub(crate) fn codes_locked(&self, now: SystemTime) -> bool {

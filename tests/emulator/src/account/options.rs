@@ -129,7 +129,7 @@ impl Region {
 
     /// The region of a host.
     pub(crate) fn of(host: &str) -> Self {
-        if host.ends_with(".cn") { Self::China } else { Self::World }
+        if host.strip_suffix(".cn").is_some() { Self::China } else { Self::World }
     }
 }
 

@@ -22,28 +22,28 @@ const NOT_OF_A_BROWSER: [&str; 4] = [
     "x-apple-offer-security-upgrade",
 ];
 
-/// Checks the widget key, the OAuth headers and the origin.
-pub(super) fn check_headers(options: &AccountOptions, request: &Request) -> Result<(), Reply> {
+/// The refusal of a request without the right widget key, OAuth headers or origin.
+pub(super) fn refusal(options: &AccountOptions, request: &Request) -> Option<Reply> {
     if request.kind == Kind::Authorize {
         let right = request.parameter("client_id") == Some(WIDGET_KEY);
-        return if right { Ok(()) } else { Err(reply::status(400)) };
+        return (!right).then(|| reply::status(400));
     }
     let is = |name, value| request.header(name) == Some(value);
     if !is("x-apple-widget-key", WIDGET_KEY) && !is("x-apple-oauth-client-id", WIDGET_KEY) {
-        return Err(reply::status(401));
+        return Some(reply::status(401));
     }
     let foreign = |origin| !SIGN_IN_ORIGINS.contains(&origin) && !HOME_ORIGINS.contains(&origin);
     if request.header("origin").map_or(options.strictness.oauth, foreign) {
-        return Err(reply::status(403));
+        return Some(reply::status(403));
     }
     let first_factor = matches!(request.kind, Kind::Init | Kind::Complete);
     if first_factor && options.strictness.oauth && !has_oauth_headers(request) {
-        return Err(reply::status(400));
+        return Some(reply::status(400));
     }
     if request.kind == Kind::Trust && options.strictness.browser && !from_a_browser(request) {
-        return Err(reply::status(400));
+        return Some(reply::status(400));
     }
-    Ok(())
+    None
 }
 
 fn has_oauth_headers(request: &Request) -> bool {

@@ -43,7 +43,7 @@ pub(crate) fn answer(state: &State, request: &Request) -> Reply {
     }
     let now = state.clock.now();
     let mut account = state.account();
-    if let Err(refusal) = guard::check_headers(&account.options, request) {
+    if let Some(refusal) = guard::refusal(&account.options, request) {
         return refusal;
     }
     let mut conversation = match guard::conversation(&mut account, request, now) {
@@ -60,7 +60,7 @@ pub(crate) fn answer(state: &State, request: &Request) -> Reply {
 impl Turn<'_> {
     fn take(mut self) -> Reply {
         match self.request.kind {
-            Kind::Authorize => self.authorize(),
+            Kind::Authorize => sign_in::authorize(),
             Kind::Federate => self.federate(),
             Kind::Init => self.init(),
             Kind::Complete => self.complete(),

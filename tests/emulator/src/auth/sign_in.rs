@@ -15,14 +15,14 @@ use crate::reply::{self, Reply, set_header};
 /// So many wrong passwords in a row lock the account.
 const WRONG_PASSWORDS: u32 = 5;
 
-impl Turn<'_> {
-    /// The sign-in page: first cookies and nonces.
-    pub(super) fn authorize(&mut self) -> Reply {
-        let mut reply = reply::html(200, "<html><head><title>Sign In</title></head><body></body></html>");
-        offer_hashcash(&mut reply);
-        reply
-    }
+/// The sign-in page: first cookies and nonces.
+pub(super) fn authorize() -> Reply {
+    let mut reply = reply::html(200, "<html><head><title>Sign In</title></head><body></body></html>");
+    offer_hashcash(&mut reply);
+    reply
+}
 
+impl Turn<'_> {
     /// Whether the account belongs to an organisation with a sign-in of its own.
     pub(super) fn federate(&mut self) -> Reply {
         reply::json(200, &json!({ "federated": self.account.options.managed }))

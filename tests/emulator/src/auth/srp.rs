@@ -42,7 +42,7 @@ impl Verifier {
         let key = stretch(password, protocol, iterations, &salt);
         let inner = Sha256::new().chain_update(b":").chain_update(key).finalize();
         let x = Sha256::new().chain_update(&salt).chain_update(inner).finalize();
-        let value = power(generator(), &exponent(&x)).retrieve();
+        let value = power(&generator(), &exponent(&x)).retrieve();
         Self { protocol, iterations, salt, value }
     }
 }
@@ -53,8 +53,7 @@ fn stretch(password: &str, protocol: Protocol, iterations: u32, salt: &[u8]) -> 
     match protocol {
         Protocol::S2k => pbkdf2_hmac::<Sha256>(&digest, salt, iterations, &mut key),
         Protocol::S2kFo => {
-            let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            pbkdf2_hmac::<Sha256>(text.as_bytes(), salt, iterations, &mut key);
+            pbkdf2_hmac::<Sha256>(random::hex(&digest).as_bytes(), salt, iterations, &mut key);
         }
     }
     key
@@ -82,15 +81,16 @@ impl Exchange {
         }
     }
 
+    #[allow(clippy::many_single_char_names, reason = "the names of the standard (RFC 5054)")]
     fn with_secret(verifier: &Verifier, user: &str, a: &[u8], secret: &[u8; 32]) -> Option<Self> {
         let a = number(a)?;
         if residue(&a).retrieve() == U2048::ZERO {
             return None;
         }
         let (v, secret) = (residue(&verifier.value), exponent(secret));
-        let b = (residue(&exponent(&multiplier())) * v + power(generator(), &secret)).retrieve();
+        let b = (residue(&exponent(&multiplier())) * v + power(&generator(), &secret)).retrieve();
         let u = Sha256::new().chain_update(a.to_be_bytes()).chain_update(b.to_be_bytes()).finalize();
-        let s = power(residue(&a) * power(v, &exponent(&u)), &secret).retrieve();
+        let s = power(&(residue(&a) * power(&v, &exponent(&u))), &secret).retrieve();
         let key = Sha256::digest(minimal(&s.to_be_bytes()));
 
         let (a, b) = (a.to_be_bytes(), b.to_be_bytes());
@@ -113,15 +113,18 @@ impl Exchange {
     }
 }
 
-fn generator() -> MontyForm<{ U2048::LIMBS }> {
+/// A number modulo N.
+type Residue = MontyForm<{ U2048::LIMBS }>;
+
+fn generator() -> Residue {
     residue(&U2048::from_u8(2))
 }
 
-fn residue(number: &U2048) -> MontyForm<{ U2048::LIMBS }> {
+fn residue(number: &U2048) -> Residue {
     MontyForm::new(number, MontyParams::new_vartime(N))
 }
 
-fn power(base: MontyForm<{ U2048::LIMBS }>, exponent: &U2048) -> MontyForm<{ U2048::LIMBS }> {
+fn power(base: &Residue, exponent: &U2048) -> Residue {
     base.pow_bounded_exp(exponent, EXPONENT_BITS)
 }
 

@@ -26,12 +26,12 @@ pub(crate) fn delay(effects: &[Effect]) -> Duration {
         .sum()
 }
 
-/// The answer in place of the right one: `Some(None)` cuts the connection.
-pub(crate) fn early_answer(effects: &[Effect]) -> Option<Option<Reply>> {
+/// What comes in place of the right answer; an error cuts the connection.
+pub(crate) fn early_answer(effects: &[Effect]) -> Option<io::Result<Reply>> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Reset => Some(None),
-        Effect::Answer(canned) => Some(Some(canned.reply())),
-        Effect::Misdirect => Some(Some(Canned::html(421, "421 Misdirected Request").reply())),
+        Effect::Reset => Some(Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut off by a fault"))),
+        Effect::Answer(canned) => Some(Ok(canned.reply())),
+        Effect::Misdirect => Some(Ok(Canned::html(421, "421 Misdirected Request").reply())),
         _ => None,
     })
 }
@@ -107,8 +107,8 @@ fn slow(chunks: Chunks, rate: u64) -> impl Stream<Item = io::Result<Bytes>> + Se
             pending::<()>().await;
         }
         let bytes = chunk?;
-        let pause = Duration::from_secs_f64(bytes.len() as f64 / rate as f64);
-        tokio::time::sleep(pause).await;
+        let milliseconds = bytes.len() as u64 * 1000 / rate;
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         Ok(bytes)
     })
 }

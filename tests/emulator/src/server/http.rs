@@ -105,7 +105,7 @@ async fn answer(state: &State, role: Role, mut request: Request) -> io::Result<R
     request.effects = state.faults.effects(role, &request);
     tokio::time::sleep(faults::delay(&request.effects)).await;
     if let Some(early) = faults::early_answer(&request.effects) {
-        return early.ok_or_else(|| io::Error::new(io::ErrorKind::ConnectionReset, "cut off by a fault"));
+        return early;
     }
     let reply = match role {
         Role::SignIn => auth::answer(state, &request),
@@ -118,7 +118,7 @@ async fn answer(state: &State, role: Role, mut request: Request) -> io::Result<R
 
 /// The database, for those whose session it accepts and renews.
 async fn database(state: &State, request: &Request) -> Reply {
-    if let Err(refusal) = setup::check_session(state, request) {
+    if let Some(refusal) = setup::session_refusal(state, request) {
         return refusal;
     }
     let mut reply = photos::database(state, request).await;

@@ -20,7 +20,7 @@ use crate::request::Request;
 use crate::state::State;
 use cookies::CookieJar;
 
-pub use session::{check_session, renew_session};
+pub(crate) use session::{renew_session, session_refusal};
 
 /// The pages that may ask.
 const HOME_ORIGINS: [&str; 2] = ["https://www.icloud.com", "https://www.icloud.com.cn"];

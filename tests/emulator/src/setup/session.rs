@@ -46,29 +46,29 @@ impl Sessions {
     }
 }
 
-/// Whether the database may answer: checks the cookies of a request, and gives the refusal if they will not do.
-pub fn check_session(state: &State, request: &Request) -> Result<(), Reply> {
+/// The refusal of the database if the cookies of a request will not do.
+pub(crate) fn session_refusal(state: &State, request: &Request) -> Option<Reply> {
     let account = state.account();
     let now = state.clock.now();
     let partition = format!("p{}-", account.options.partition);
     if !request.host.starts_with(&partition) {
-        return Err(reply::html(421, "<html><body>421 Misdirected Request</body></html>"));
+        return Some(reply::html(421, "<html><body>421 Misdirected Request</body></html>"));
     }
     if !account.options.web_access {
-        return Err(Canned::access_denied().reply());
+        return Some(Canned::access_denied().reply());
     }
     if request.cookie(USER).is_none_or(str::is_empty) {
         let missing = json!({ "reason": "Missing X-APPLE-WEBAUTH-USER cookie", "error": 1 });
-        return Err(reply::json(421, &missing));
+        return Some(reply::json(421, &missing));
     }
     let Some(token) = request.cookie(TOKEN).filter(|token| !token.is_empty()) else {
-        return Err(Canned::session_over().reply());
+        return Some(Canned::session_over().reply());
     };
     if !account.sessions.holds(token, now) {
-        return Err(lost(account.options.lost_session));
+        return Some(lost(account.options.lost_session));
     }
     if account.options.terms_pending || !account.options.photos {
-        return Err(Canned::authentication_failed().reply());
+        return Some(Canned::authentication_failed().reply());
     }
     if !has_keys(&account, request, now) {
         let missing = json!({
@@ -76,9 +76,9 @@ pub fn check_session(state: &State, request: &Request) -> Result<(), Reply> {
             "errorReason": "Missing PCS cookies from the request",
             "errorCode": 423,
         });
-        return Err(reply::json(423, &missing));
+        return Some(reply::json(423, &missing));
     }
-    Ok(())
+    None
 }
 
 fn has_keys(account: &Account, request: &Request, now: SystemTime) -> bool {
@@ -102,7 +102,7 @@ fn lost(how: LostSession) -> Reply {
 
 /// Renews the session with an answer of the database: a cookie without an end, as recorded on answers to query,
 /// batch and modify.
-pub fn renew_session(state: &State, request: &Request, reply: &mut Reply) {
+pub(crate) fn renew_session(state: &State, request: &Request, reply: &mut Reply) {
     let mut account = state.account();
     let lifetime = account.options.lifetimes.session;
     let token = account.sessions.issue(state.clock.now(), lifetime);

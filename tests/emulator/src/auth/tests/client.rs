@@ -193,9 +193,10 @@ fn power(base: &U2048, exponent: &U2048) -> U2048 {
 }
 
 fn hash(parts: &[&[u8]]) -> [u8; 32] {
-    parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize().into()
+    parts.iter().fold(Sha256::new(), Sha256::chain_update).finalize().into()
 }
 
+#[allow(clippy::many_single_char_names, reason = "the names of the standard (RFC 5054)")]
 /// The client's half: S = (B - k g^x)^(a + u x).
 fn prove(name: &str, password: &str, secret: &U2048, a: &[u8; 256], told: &Value) -> ([u8; 32], [u8; 32]) {
     let bytes = |field: &str| STANDARD.decode(told[field].as_str().unwrap()).unwrap();
@@ -203,7 +204,7 @@ fn prove(name: &str, password: &str, secret: &U2048, a: &[u8; 256], told: &Value
     let digest = hash(&[password.as_bytes()]);
     let key_material = match told["protocol"].as_str().unwrap() {
         "s2k" => digest.to_vec(),
-        _ => digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes(),
+        _ => crate::random::hex(&digest).into_bytes(),
     };
     let rounds = u32::try_from(told["iteration"].as_u64().unwrap()).unwrap();
     let mut key = [0; 32];
