@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::client::{Answer, Client, Request};
 use super::error::Error;
 use super::pace::{self, LONGEST_PAUSE};
-use super::retry::{Service, Verdict, verdict};
+use super::retry::{Verdict, verdict};
 use super::secret_url::SecretUrl;
 use super::{database_error, hosts};
 
@@ -120,7 +120,7 @@ impl Account {
             };
             let problem = database_error::of(&answer);
             let status = problem.as_ref().map_or(answer.status, |problem| problem.status);
-            match (verdict(Service::Database, status), problem) {
+            match (verdict(status), problem) {
                 (Verdict::Good, None) => {
                     self.0.client.pace().went_well();
                     return Ok(answer.body);

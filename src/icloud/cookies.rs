@@ -67,10 +67,10 @@ impl Jar {
         self.0.iter().filter(move |cookie| cookie.name.starts_with(prefix) && cookie.is_alive(now))
     }
 
-    /// Drops the cookies of the account services, keeping those of the sign-in host: among them is the one by
-    /// which Apple knows this client again.
-    pub(super) fn forget_services(&mut self) {
-        self.0.retain(|cookie| !cookie.domain.contains("icloud.com"));
+    /// Drops the cookies of the account services but those whose name begins with `kept`. The sign-in host's stay:
+    /// among them is the one by which Apple knows this client again.
+    pub(super) fn forget_services(&mut self, kept: &str) {
+        self.0.retain(|cookie| !cookie.domain.contains("icloud.com") || cookie.name.starts_with(kept));
     }
 
     /// Drops the cookies whose name begins with `prefix`.

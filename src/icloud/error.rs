@@ -60,7 +60,7 @@ pub enum Error {
         reason: String,
     },
     /// Apple locked the account, or refuses it for reasons of security.
-    #[error("Apple locked this account or refuses to sign it in{}; unlock it at https://iforgot.apple.com", detail(.message))]
+    #[error("Apple locked this account or refuses to sign it in{}; unlock it at https://iforgot.apple.com", detail(.message.as_ref()))]
     AccountLocked {
         /// Apple's words, if any.
         message: Option<String>,
@@ -112,7 +112,7 @@ pub enum Error {
     #[error("this account uses the old two-step verification; turn on two-factor authentication")]
     TwoStepVerification,
     /// The account wants something from its owner first: a privacy notice, a new password, a phone number.
-    #[error("the account needs attention{}: sign in at {home} with a browser and follow what it asks", detail(.message))]
+    #[error("the account needs attention{}: sign in at {home} with a browser and follow what it asks", detail(.message.as_ref()))]
     RepairNeeded {
         /// Apple's words, if any.
         message: Option<String>,
@@ -163,7 +163,7 @@ pub enum Error {
         progress: u8,
     },
     /// The server answered with an error that has no better name.
-    #[error("{host} answered {status}{}{}", detail(.code), detail(.reason))]
+    #[error("{host} answered {status}{}{}", detail(.code.as_ref()), detail(.reason.as_ref()))]
     Server {
         /// The server.
         host: String,
@@ -210,8 +210,8 @@ fn wait_text(wait: Option<Duration>) -> String {
     }
 }
 
-fn detail(text: &Option<String>) -> String {
-    text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default()
+fn detail(text: Option<&String>) -> String {
+    text.map(|text| format!(" ({text})")).unwrap_or_default()
 }
 
 fn key_names(names: &[String]) -> String {

@@ -31,6 +31,14 @@ pub(super) const fn setup(region: Region) -> &'static str {
     }
 }
 
+/// The domain of a world, as `domainToUse` names it.
+pub(super) const fn domain(region: Region) -> &'static str {
+    match region {
+        Region::World => "icloud.com",
+        Region::China => "icloud.com.cn",
+    }
+}
+
 /// The world that a `domainToUse` names.
 pub(super) fn region_of(domain: &str) -> Option<Region> {
     match domain.to_ascii_lowercase().as_str() {

@@ -16,6 +16,8 @@ pub mod photos;
 mod retry;
 mod secret_url;
 mod session;
+mod sign_in;
+mod srp;
 mod state;
 
 pub use account::{Account, Area};
@@ -23,3 +25,8 @@ pub use client::{Client, ClientOptions};
 pub use error::Error;
 pub use secret_url::SecretUrl;
 pub use session::Session;
+pub use sign_in::{
+    Challenge, Credentials, Method, Nobody, Notice, PasswordSource, Phone, SecondFactor, SignInOptions, Step,
+    Unanswered, Waiting, sign_in,
+};
+pub use state::{Overview, StateDir};

@@ -111,7 +111,7 @@ impl State {
 /// so that several clients do not march in step.
 pub(super) fn back_off(tries: u32) -> Duration {
     let full = Duration::from_secs(1_u64 << tries.min(6)).min(LONGEST_BACK_OFF);
-    full - full.mul_f64(0.25 * random_fraction())
+    full.mul_f64(1.0 - 0.25 * random_fraction())
 }
 
 /// A number from 0 to 1. Without a source of randomness there is no jitter, which is harmless.

@@ -1,10 +1,13 @@
-//! Which answers are worth another try, as a table.
+//! Which answers of the photos database are worth another try, as a table.
+//!
+//! The sign-in host and the account services have no such table: their calls are never repeated, because every
+//! attempt counts against the account, and repetition prolongs a block.
 
 use std::ops::RangeInclusive;
 
 use crate::settings::Limit;
 
-/// What a status of a service calls for.
+/// What a status of the database calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// A good answer.
@@ -19,16 +22,6 @@ pub(super) enum Verdict {
     Renew,
     /// Nothing to be done.
     Fail,
-}
-
-/// The services, by how patient one may be with them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
-    /// The sign-in host and the account services. Never repeated: every attempt counts against the account, and
-    /// repetition prolongs a block.
-    SignIn,
-    /// The photos database.
-    Database,
 }
 
 /// Without a limit of the user's: about a quarter of an hour of pauses.
@@ -52,15 +45,9 @@ const DATABASE: &[(RangeInclusive<u16>, Verdict)] = &[
 ];
 
 /// Reads the table.
-pub(super) fn verdict(service: Service, status: u16) -> Verdict {
-    match service {
-        Service::SignIn if (200..=299).contains(&status) => Verdict::Good,
-        Service::SignIn => Verdict::Fail,
-        Service::Database => DATABASE
-            .iter()
-            .find(|(statuses, _)| statuses.contains(&status))
-            .map_or(Verdict::Fail, |(_, verdict)| *verdict),
-    }
+pub(super) fn verdict(status: u16) -> Verdict {
+    let row = DATABASE.iter().find(|(statuses, _)| statuses.contains(&status));
+    row.map_or(Verdict::Fail, |(_, verdict)| *verdict)
 }
 
 /// The user's number of retries, bounded by what is sensible.
@@ -76,17 +63,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sign_in_is_never_repeated() {
-        for status in 0..=999 {
-            let expected = if (200..300).contains(&status) { Verdict::Good } else { Verdict::Fail };
-            assert_eq!(verdict(Service::SignIn, status), expected, "{status}");
-        }
-    }
-
-    #[test]
     fn of_the_refusals_of_the_database_only_the_known_ones_are_repeated() {
         for status in 400..500 {
-            let repeated = verdict(Service::Database, status) != Verdict::Fail;
+            let repeated = verdict(status) != Verdict::Fail;
             assert_eq!(repeated, [401, 408, 409, 421, 423, 429, 450].contains(&status), "{status}");
         }
     }
@@ -104,7 +83,7 @@ mod tests {
                 408 | 502 | 504..=599 => Verdict::Again(u32::MAX),
                 _ => Verdict::Fail,
             };
-            assert_eq!(verdict(Service::Database, status), expected, "{status}");
+            assert_eq!(verdict(status), expected, "{status}");
         }
     }
 

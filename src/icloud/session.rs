@@ -7,12 +7,16 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use sha2::{Digest, Sha256};
+
 use super::cookies::Jar;
 use super::hosts;
 use crate::settings::Region;
 
 /// The cookie whose expiry says how long Apple trusts this client; its name may have a suffix.
 const TRUST_COOKIE: &str = "X-APPLE-WEBAUTH-HSA-TRUST";
+/// The cookie that the photos database checks.
+const SESSION_COOKIE: &str = "X-APPLE-WEBAUTH-TOKEN";
 /// How long Apple trusts a client when no cookie says so: reported by clients since 2024.
 const TRUST_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -21,6 +25,7 @@ const TRUST_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Everything in here but the dates is secret; [`Debug`] shows none of it.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_field_names, reason = "Apple calls them session token and session id")]
 pub struct Session {
     /// Whose sign-in this is, lower case.
     pub(super) account: String,
@@ -99,7 +104,7 @@ impl Session {
         self.session_token = None;
         self.photos_url = None;
         self.validated_at = None;
-        self.cookies.forget_services();
+        self.cookies.forget_services(TRUST_COOKIE);
         self.abandon_conversation();
     }
 
@@ -110,10 +115,26 @@ impl Session {
         self.auth_attributes = None;
     }
 
-    /// Forgets that Apple trusts this client, on the wish of the user.
-    pub(super) fn forget_trust(&mut self) {
+    /// Whether there are cookies of a sign-in that was completed.
+    pub(super) fn is_signed_in(&self, now: Timestamp) -> bool {
+        self.cookies.named(SESSION_COOKIE, now).next().is_some()
+    }
+
+    /// Takes the trust token that the user gave, unless it was taken before: then its successors are younger.
+    pub(super) fn take_given_trust(&mut self, token: &str, now: Timestamp) {
+        let digest = digest(token);
+        if self.given_token_digest.as_ref() != Some(&digest) {
+            self.trust_token = Some(token.to_owned());
+            self.trusted_at = Some(now);
+            self.given_token_digest = Some(digest);
+        }
+    }
+
+    /// Forgets that Apple trusts this client, on the wish of the user. The moment is kept, so that an older copy
+    /// of the session does not bring the trust back.
+    pub(super) fn forget_trust(&mut self, now: Timestamp) {
         self.trust_token = None;
-        self.trusted_at = None;
+        self.trusted_at = Some(now);
         self.cookies.forget(TRUST_COOKIE);
         self.abandon();
     }
@@ -133,6 +154,15 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("trusted_at", &self.trusted_at).finish_non_exhaustive()
     }
+}
+
+/// SHA-256 in hex, to recognise a text without keeping it.
+pub(super) fn digest(text: &str) -> String {
+    use std::fmt::Write;
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// `auth-` and a random UUID in lower case, as the web page makes it.
@@ -198,7 +228,7 @@ mod tests {
         let now = "2026-11-01T00:00:00Z".parse().unwrap();
         session.cookies.absorb("setup.icloud.com", [line].into_iter(), now);
         assert_eq!(session.trust_expiry(), Some("2027-01-16T02:07:19Z".parse().unwrap()));
-        session.forget_trust();
+        session.forget_trust(now);
         assert_eq!(session.trust_expiry(), None);
     }
 

@@ -83,9 +83,13 @@ fn session_cookies_survive_and_expired_ones_do_not() {
 #[test]
 fn forgetting_the_services_keeps_the_sign_in_host() {
     let mut jar = jar("idmsa.apple.com", &["aasp=x; Domain=idmsa.apple.com"]);
-    jar.absorb("setup.icloud.com", ["a=1; Domain=.icloud.com"].into_iter(), now());
-    jar.forget_services();
-    assert_eq!(jar.header("setup.icloud.com", "/", now()), None);
+    jar.absorb(
+        "setup.icloud.com",
+        ["a=1; Domain=.icloud.com", "TRUST-1=1; Domain=.icloud.com"].into_iter(),
+        now(),
+    );
+    jar.forget_services("TRUST");
+    assert_eq!(jar.header("setup.icloud.com", "/", now()).as_deref(), Some("TRUST-1=1"));
     assert!(jar.header("idmsa.apple.com", "/", now()).is_some());
 }
 

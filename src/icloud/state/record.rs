@@ -1,0 +1,216 @@
+//! The memory of failed sign-ins.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::icloud::pace::random_fraction;
+
+/// The longest pause; a later date can only come from a clock that was wrong.
+const LONGEST: SignedDuration = SignedDuration::from_hours(48);
+/// Unattended runs send the password at most once in this time,
+const BUDGET_GAP: SignedDuration = SignedDuration::from_mins(30);
+/// and at most so often a day.
+const BUDGET_PER_DAY: usize = 3;
+/// Apple is asked for a code by the same way at most once in this time,
+const CODE_GAP: SignedDuration = SignedDuration::from_secs(30);
+/// and by any way at most so often an hour: the first time, and three times again.
+const CODES_PER_HOUR: usize = 4;
+/// So many refused credentials are remembered.
+const REFUSALS: usize = 8;
+/// Rounds of the digest of refused credentials: it must not help to guess them.
+const ROUNDS: u32 = 100_000;
+
+/// Which service closed its door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::icloud) enum Door {
+    /// The account services, asked on every run.
+    Setup,
+    /// The sign-in host, where every attempt counts.
+    SignIn,
+    /// The sign-in host, because the account is locked: its owner may have unlocked it meanwhile.
+    Locked,
+}
+
+/// What is remembered.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::icloud) struct Record {
+    setup: Option<Pause>,
+    sign_in: Option<Pause>,
+    locked: Option<Pause>,
+    refusals: Vec<Refusal>,
+    pub(in crate::icloud) unanswered_since: Option<Timestamp>,
+    /// When unattended runs sent the password.
+    proofs: Vec<Timestamp>,
+    /// When Apple was asked for a code.
+    codes: Vec<CodeRequest>,
+}
+
+/// A door that stays closed for a while.
+#[derive(Clone, Serialize, Deserialize)]
+struct Pause {
+    until: Timestamp,
+    failures: u32,
+    reason: String,
+}
+
+/// A wish for a code.
+#[derive(Serialize, Deserialize)]
+struct CodeRequest {
+    at: Timestamp,
+    way: String,
+}
+
+/// The digest of refused credentials.
+#[derive(Serialize, Deserialize)]
+struct Refusal {
+    salt: [u8; 16],
+    digest: [u8; 32],
+}
+
+impl Record {
+    pub(super) fn load(path: &Path) -> io::Result<Self> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn save(&self, path: &Path) -> io::Result<()> {
+        super::write_private(path, &serde_json::to_vec_pretty(self)?)
+    }
+
+    /// Closes a door for longer than the last time, or for as long as Apple asks if that is more.
+    pub(in crate::icloud) fn close(
+        &mut self,
+        door: Door,
+        retry_after: Option<Duration>,
+        reason: &str,
+        now: Timestamp,
+    ) {
+        let first = match door {
+            Door::Setup => SignedDuration::from_mins(15),
+            Door::SignIn => SignedDuration::from_hours(1),
+            Door::Locked => SignedDuration::from_hours(6),
+        };
+        let pause = self.pause(door);
+        let failures = pause.as_ref().map_or(0, |pause| pause.failures);
+        let grown = first * (1 << failures.min(7));
+        let jittered = grown + grown.mul_f64(0.25 * random_fraction());
+        let asked = retry_after.and_then(|wait| SignedDuration::try_from(wait).ok()).unwrap_or_default();
+        let until = now + jittered.max(asked).min(LONGEST);
+        *pause = Some(Pause { until, failures: failures.saturating_add(1), reason: reason.to_owned() });
+    }
+
+    /// Until when a door is closed, and why.
+    pub(in crate::icloud) fn closed(&self, door: Door, now: Timestamp) -> Option<(Timestamp, String)> {
+        let pause = match door {
+            Door::Setup => &self.setup,
+            Door::SignIn => &self.sign_in,
+            Door::Locked => &self.locked,
+        };
+        let pause =
+            pause.as_ref().filter(|pause| pause.until > now && pause.until.duration_since(now) <= LONGEST)?;
+        Some((pause.until, pause.reason.clone()))
+    }
+
+    fn pause(&mut self, door: Door) -> &mut Option<Pause> {
+        match door {
+            Door::Setup => &mut self.setup,
+            Door::SignIn => &mut self.sign_in,
+            Door::Locked => &mut self.locked,
+        }
+    }
+
+    /// When the next attempt is allowed, if not now.
+    pub(super) fn next_attempt(&self, now: Timestamp) -> Option<(Timestamp, String)> {
+        let doors =
+            [Door::Setup, Door::SignIn, Door::Locked].into_iter().filter_map(|door| self.closed(door, now));
+        doors.max_by_key(|(until, _)| *until)
+    }
+
+    /// Remembers credentials that Apple refused.
+    pub(in crate::icloud) fn refuse(&mut self, account: &str, password: &SecretString) -> io::Result<()> {
+        let mut salt = [0_u8; 16];
+        getrandom::fill(&mut salt).map_err(|error| io::Error::other(error.to_string()))?;
+        self.refusals.push(Refusal { salt, digest: digest(&salt, account, password) });
+        let surplus = self.refusals.len().saturating_sub(REFUSALS);
+        self.refusals.drain(..surplus);
+        Ok(())
+    }
+
+    /// Whether Apple refused these very credentials.
+    pub(in crate::icloud) fn is_refused(&self, account: &str, password: &SecretString) -> bool {
+        self.refusals.iter().any(|refusal| digest(&refusal.salt, account, password) == refusal.digest)
+    }
+
+    pub(super) fn has_refusals(&self) -> bool {
+        !self.refusals.is_empty()
+    }
+
+    /// Forgets what a successful sign-in disproves.
+    pub(in crate::icloud) fn succeeded(&mut self) {
+        self.setup = None;
+        self.unanswered_since = None;
+    }
+
+    /// Forgets what an accepted password disproves.
+    pub(in crate::icloud) fn password_accepted(&mut self) {
+        self.sign_in = None;
+        self.locked = None;
+        self.refusals.clear();
+    }
+
+    /// Takes one unattended use of the password from the budget, or says when the next is allowed.
+    pub(in crate::icloud) fn spend_proof(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        const DAY: SignedDuration = SignedDuration::from_hours(24);
+        // A use in the future comes from a clock that was wrong.
+        self.proofs.retain(|at| *at <= now && now.duration_since(*at) < DAY);
+        let after_gap = self.proofs.last().map(|last| *last + BUDGET_GAP);
+        let after_day = when_fewer(&self.proofs, BUDGET_PER_DAY, DAY);
+        free_at(after_gap.max(after_day), now)?;
+        self.proofs.push(now);
+        Ok(())
+    }
+
+    /// Takes one request for a code by some way, or says when the next is allowed.
+    pub(in crate::icloud) fn spend_code(&mut self, way: &str, now: Timestamp) -> Result<(), Timestamp> {
+        const HOUR: SignedDuration = SignedDuration::from_hours(1);
+        self.codes.retain(|request| request.at <= now && now.duration_since(request.at) < HOUR);
+        let after_gap = self.codes.iter().rfind(|request| request.way == way).map(|last| last.at + CODE_GAP);
+        let times: Vec<Timestamp> = self.codes.iter().map(|request| request.at).collect();
+        free_at(after_gap.max(when_fewer(&times, CODES_PER_HOUR, HOUR)), now)?;
+        self.codes.push(CodeRequest { at: now, way: way.to_owned() });
+        Ok(())
+    }
+}
+
+/// When fewer than `count` of the uses will be younger than `span`.
+fn when_fewer(uses: &[Timestamp], count: usize, span: SignedDuration) -> Option<Timestamp> {
+    let oldest_that_counts = uses.len().checked_sub(count)?;
+    uses.get(oldest_that_counts).map(|at| *at + span)
+}
+
+fn free_at(allowed: Option<Timestamp>, now: Timestamp) -> Result<(), Timestamp> {
+    match allowed {
+        Some(allowed) if allowed > now => Err(allowed),
+        _ => Ok(()),
+    }
+}
+
+fn digest(salt: &[u8; 16], account: &str, password: &SecretString) -> [u8; 32] {
+    let mut text = Zeroizing::new(account.as_bytes().to_vec());
+    text.push(0);
+    text.extend_from_slice(password.expose_secret().as_bytes());
+    let mut digest = [0_u8; 32];
+    pbkdf2::pbkdf2_hmac::<Sha256>(&text, salt, ROUNDS, &mut digest);
+    digest
+}
