@@ -65,6 +65,13 @@ impl StateDir {
         })
     }
 
+    /// The stored trust token, for a person who wants to take it elsewhere.
+    pub fn trust_token(&self) -> Result<Option<secrecy::SecretString>, Error> {
+        let path = self.0.join(SESSION);
+        let session = Session::load(&path).map_err(|source| Error::State { path, source })?;
+        Ok(session.and_then(|session| session.trust_token).map(secrecy::SecretString::from))
+    }
+
     /// The stored session of an account, or a new one. A session of another account is put aside under its own
     /// name, where it is found again; a damaged one is kept as a copy.
     pub fn session(&self, username: &str) -> Result<Session, Error> {
