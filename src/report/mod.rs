@@ -1,15 +1,19 @@
 //! What the outside hears: log, progress, summary, status.
 
+mod health;
 mod journal;
 mod lines;
 mod log;
+mod metrics;
 mod progress;
 mod record;
 mod screen;
 mod service;
 mod units;
 
+pub use health::HealthCheck;
 pub use log::Log;
+pub use metrics::{Metrics, write_prometheus};
 pub use progress::Progress;
 pub use record::{LastRun, Outcome};
 pub use screen::Screen;
