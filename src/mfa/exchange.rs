@@ -180,7 +180,7 @@ impl Request {
         Ok(Wish { method: wish.method, phone: Some(phone) })
     }
 
-    fn phone_list(&self) -> String {
+    pub(super) fn phone_list(&self) -> String {
         let phones: Vec<_> =
             self.phones.iter().map(|phone| format!("{} ({})", phone.id, phone.number)).collect();
         phones.join(", ")
