@@ -1,3 +1,5 @@
 //! The program `icps`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    icps::commands::main(std::env::args_os()).into()
+}

@@ -1,1 +1,45 @@
-//! The commands: one file each.
+//! The commands: one file each, and what they share.
+
+mod daemon;
+mod failure;
+mod identity;
+mod mfa;
+mod output;
+mod run;
+mod sign_in;
+mod status;
+mod token;
+
+use std::ffi::OsString;
+
+use crate::exit::Exit;
+use crate::settings::{self, Command, Loaded};
+use failure::Failure;
+use run::Run;
+
+/// Does what the command line says. Everything that has to be said has been said when it returns.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let environment = |name: &str| std::env::var_os(name);
+    let Loaded { command, settings, warnings } = match settings::load(arguments, &environment) {
+        Ok(loaded) => loaded,
+        Err(settings::Error::CommandLine(answer)) => {
+            // Help and version go to standard output, mistakes to standard error; a closed one is no matter.
+            let _ = answer.print();
+            return settings::Error::CommandLine(answer).exit();
+        }
+        Err(error) => return Failure::from(error).say(),
+    };
+    let result = match command {
+        Command::Daemon => return daemon::run(),
+        Command::Mfa(command) => mfa::run(&settings, command),
+        Command::Status { json } => status::run(&settings, json),
+        Command::Token { print } => {
+            return Run::carry_out("token", settings, &warnings, async |run| token::story(run, print).await);
+        }
+        Command::Sync { .. } => Ok(()),
+    };
+    match result {
+        Ok(()) => Exit::Done,
+        Err(failure) => failure.say(),
+    }
+}

@@ -23,7 +23,7 @@ use super::warn_if_readable_by_others;
 const MAX_SECRET: u64 = 4096;
 
 /// The sources of user name and password, in the order in which they are asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Credentials {
     username: Option<String>,
     password: Option<SecretString>,

@@ -1,0 +1,208 @@
+//! The one place that turns every error into what the user reads, and into an exit code.
+
+use std::error::Error;
+
+use tracing::error;
+
+use super::output::complain;
+use crate::exit::Exit;
+use crate::mfa::exchange;
+use crate::settings::CredentialError;
+use crate::{events, icloud, library, settings};
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What failed, and why.
+    pub(super) message: String,
+    /// What to do about it, if the message does not say so.
+    pub(super) hint: Option<&'static str>,
+    /// How the program ends.
+    pub(super) exit: Exit,
+    /// The event in the journal.
+    pub(super) event: Option<&'static str>,
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, error: &dyn Error) -> Self {
+        Self { message: chain(error), hint: None, exit, event: None }
+    }
+
+    pub(super) fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    fn event(mut self, event: &'static str) -> Self {
+        self.event = Some(event);
+        self
+    }
+
+    /// The message with its hint, as one sentence after the other.
+    pub(super) fn text(&self) -> String {
+        let message = sentence(&self.message);
+        self.hint.map_or_else(|| message.clone(), |hint| format!("{message} {}", sentence(hint)))
+    }
+
+    /// Tells a person at a terminal; for commands without a log.
+    pub(super) fn say(self) -> Exit {
+        complain(&format!("Error: {}", self.message));
+        if let Some(hint) = self.hint {
+            complain(&format!("Hint: {hint}"));
+        }
+        self.exit
+    }
+
+    /// Tells the log.
+    pub(super) fn log(&self) {
+        // A field without a value is not sent.
+        error!(message_id = self.event, "{}", self.text());
+    }
+}
+
+/// The message and those of its causes, as far as they say something new.
+fn chain(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        source = cause.source();
+    }
+    message
+}
+
+/// Errors begin in lower case and end without a full stop; what is logged is a sentence.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let capital: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    [&capital, characters.as_str(), end].concat()
+}
+
+impl From<settings::Error> for Failure {
+    fn from(error: settings::Error) -> Self {
+        Self::new(error.exit(), &error)
+    }
+}
+
+impl From<CredentialError> for Failure {
+    fn from(error: CredentialError) -> Self {
+        let failure = Self::new(Exit::Config, &error);
+        match error {
+            CredentialError::Missing { what: "password" } => failure.hint(
+                "run `icps setup`, store it as the systemd credential icps.password, or name a --password-file",
+            ),
+            CredentialError::Missing { .. } => failure.hint("set APPLE_ID_USER in the configuration file"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<exchange::Error> for Failure {
+    fn from(error: exchange::Error) -> Self {
+        use exchange::Error as E;
+        match &error {
+            E::NobodyWaits => Self::new(Exit::Failed, &error).hint("start a sign-in with `icps token`"),
+            E::Busy { .. } => Self::new(Exit::TryLater, &error),
+            E::NotACode { .. } | E::NoSuchPhone(_) | E::WhichPhone(_) | E::NoSuchMethod => {
+                Self::new(Exit::Usage, &error)
+            }
+            E::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                Self::new(Exit::Failed, &error)
+                    .hint("run it as root, or use the receiver: curl --unix-socket /run/icps/mfa.sock …")
+            }
+            E::Io { .. } => Self::new(Exit::Failed, &error),
+        }
+    }
+}
+
+impl From<icloud::Error> for Failure {
+    fn from(error: icloud::Error) -> Self {
+        use icloud::Error as E;
+        let exit = match &error {
+            E::Network { .. }
+            | E::Throttled { .. }
+            | E::Breaker { .. }
+            | E::Budget { .. }
+            | E::Indexing { .. }
+            | E::Server { status: 500.., .. } => Exit::TryLater,
+            E::CredentialsRefused { .. } | E::AccountLocked { .. } => Exit::Refused,
+            E::NoPassword { .. } | E::WrongRegion { .. } => Exit::Config,
+            E::SecondFactorNeeded
+            | E::SecondFactorUnanswered { .. }
+            | E::Cancelled
+            | E::WrongCodes
+            | E::TooManyCodes
+            | E::CodeExpired
+            | E::Incomplete
+            | E::TermsPending { .. }
+            | E::SecurityKeys { .. }
+            | E::Managed
+            | E::TwoStepVerification
+            | E::RepairNeeded { .. }
+            | E::WebAccessOff
+            | E::AccessDenied { .. }
+            | E::ApprovalNeeded
+            | E::NotSetUp => Exit::PersonNeeded,
+            E::SessionLost { .. } | E::Server { .. } | E::Protocol { .. } | E::State { .. } => Exit::Failed,
+        };
+        let failure = Self::new(exit, &error);
+        match &error {
+            E::CredentialsRefused { .. } | E::AccountLocked { .. } => failure.event(events::SIGN_IN_REFUSED),
+            E::SecondFactorNeeded | E::SecondFactorUnanswered { .. } => failure.event(events::MFA_NOT_GIVEN),
+            _ => failure,
+        }
+    }
+}
+
+impl From<library::Error> for Failure {
+    fn from(error: library::Error) -> Self {
+        use library::Error as E;
+        match &error {
+            E::Locked { .. } => Self::new(Exit::TryLater, &error).event(events::LOCK_HELD),
+            decision if decision.needs_decision() => Self::new(Exit::DecisionNeeded, &error),
+            E::LibraryVersion { .. } | E::NotADirectory { .. } => Self::new(Exit::Config, &error),
+            _ => Self::new(Exit::Failed, &error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_is_one_sentence_with_its_cause() {
+        let source = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let error = icloud::Error::State { path: "/state/session.json".into(), source };
+        let failure = Failure::from(error);
+        assert_eq!(failure.text(), "Cannot use /state/session.json: permission denied.");
+        let failure = Failure::from(exchange::Error::NobodyWaits);
+        assert_eq!(failure.text(), "Nobody waits for a code. Start a sign-in with `icps token`.");
+    }
+
+    #[test]
+    fn exit_codes_follow_the_situation() {
+        let throttled = icloud::Error::Throttled { retry_after: None };
+        let server = |status| icloud::Error::Server { host: "h".into(), status, code: None, reason: None };
+        for (error, exit) in [
+            (throttled, Exit::TryLater),
+            (icloud::Error::CredentialsRefused { remembered: true }, Exit::Refused),
+            (icloud::Error::SecondFactorNeeded, Exit::PersonNeeded),
+            (icloud::Error::TermsPending { home: "h" }, Exit::PersonNeeded),
+            (server(503), Exit::TryLater),
+            (server(404), Exit::Failed),
+        ] {
+            let text = error.to_string();
+            assert_eq!(Failure::from(error).exit, exit, "{text}");
+        }
+        let locked = library::Error::Locked { holder: "PID 1".into() };
+        assert_eq!(Failure::from(locked).exit, Exit::TryLater);
+        let other = library::Error::NoLibrary { path: "/x".into(), known: "1".into() };
+        assert_eq!(Failure::from(other).exit, Exit::DecisionNeeded);
+    }
+}

@@ -1,0 +1,116 @@
+//! Signing in, as every run does it.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use tracing::{info, warn};
+
+use super::failure::Failure;
+use super::run::Run;
+use crate::icloud::{Account, Client, ClientOptions, Credentials, Notice, SignInOptions, StateDir};
+use crate::library::legacy_trust_token;
+use crate::mfa::exchange::Exchange;
+use crate::mfa::{Manners, Person};
+use crate::report::{Service, duration};
+use crate::settings::Settings;
+use crate::{events, icloud};
+
+/// The file of the state directory that holds the captured traffic.
+const CAPTURE: &str = "network-capture.har";
+
+/// Signs in with what the settings say, and a person if Apple wants one. `None` if the run was asked to stop.
+pub(super) async fn sign_in(run: &Run) -> Result<Option<Account>, Failure> {
+    run.service.status("Signing in");
+    let (options, client) = prepare(run).await?;
+    let attended = options.by_person;
+    let settings = &run.settings;
+    let service = run.service.clone();
+    let manners = Manners {
+        push: settings.sign_in.mfa_push,
+        attended,
+        timeout: settings.sign_in.mfa_timeout,
+        terminal: !settings.logging.silent,
+    };
+    let exchange = Exchange::new(&settings.directories.runtime);
+    let mut person = Person::new(exchange, manners, move |text| service.status(text));
+    match run.until_stopped(icloud::sign_in(client, options, &mut person)).await {
+        Some(account) => Ok(Some(account?)),
+        None => Ok(None),
+    }
+}
+
+async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
+    let Settings { sign_in, network, directories, library, .. } = &run.settings;
+    let state = StateDir::open(&directories.state)?;
+    let source = sign_in.credentials.clone();
+    let username = blocking(move || source.username()).await?;
+    let client_options = ClientOptions {
+        region: sign_in.region,
+        metadata_rate: network.metadata_rate,
+        max_retries: network.max_retries,
+        capture: network.capture.then(|| directories.state.join(CAPTURE)),
+    };
+    let client = Client::new(client_options, state.session(&username)?)?;
+    let trust_token = match &sign_in.trust_token {
+        Some(token) => Some(token.clone()),
+        // Those who come from the TypeScript program need no new code.
+        None if state.overview()?.trust_expiry.is_none() => legacy_trust_token(&library.data_dir),
+        None => None,
+    };
+    let source = sign_in.credentials.clone();
+    let name = username.clone();
+    let password = Arc::new(move || source.password(&name).map_err(|error| error.to_string()));
+    let options = SignInOptions {
+        state,
+        credentials: Credentials { username, password },
+        by_person: std::env::var_os("TRIGGER_UNIT").is_none(),
+        refresh_token: sign_in.refresh_token,
+        trust_token,
+        legacy_login: sign_in.legacy,
+        notice: listener(run.service.clone()),
+    };
+    Ok((options, client))
+}
+
+/// Work that may block, such as asking on a terminal.
+async fn blocking<T: Send + 'static, E: Into<Failure> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn listener(service: Service) -> Arc<dyn Fn(&Notice) + Send + Sync> {
+    Arc::new(move |notice| match notice {
+        Notice::OtherSignIn => info!("Another process is signing in; waiting for it."),
+        Notice::ApprovalWanted(until) => {
+            let text = format!(
+                "Advanced Data Protection is on: approve the access to the photos on a trusted device, until {}",
+                local(*until)
+            );
+            warn!(message_id = events::MFA_WANTED, "{text}.");
+            service.status(&text);
+        }
+        Notice::TrustExpires(when) => {
+            let left = when.duration_since(Timestamp::now()).max(SignedDuration::ZERO).unsigned_abs();
+            warn!(
+                message_id = events::TOKEN_EXPIRES,
+                "The trust token expires in {}, on {}. Renew it with: icps token --refresh-token",
+                duration(left),
+                local(*when)
+            );
+        }
+        Notice::TrustProlonged => info!("Apple's trust was prolonged without a code."),
+        Notice::OtherWorld(region) => warn!("The account lives in another region; set REGION to {region:?}."),
+        Notice::LegacyLoginIsGone => {
+            warn!("--legacy-login has no effect any more: Apple has switched off that way to sign in.");
+        }
+    })
+}
+
+/// A moment in local time.
+pub(super) fn local(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
