@@ -1,13 +1,12 @@
 //! Albums and folders on disk: hidden directories, name links, asset links.
 
-use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::{FileKey, RecordName};
 
 use super::dir::{Dir, Entry, EntryKind};
 use super::layout::{self, Layout, album_directory};
-use super::{Error, names};
+use super::{Error, is_safe_file, names};
 
 /// The albums. An album is named by the records that lead to it, from the root; all calls block on the disk.
 ///
@@ -204,7 +203,7 @@ impl Albums {
     }
 
     /// Makes the asset links of a moved directory, and of those in it, point the right number of levels up.
-    fn adjust_links(&self, directory: &Dir, depth: usize) -> Result<(), Error> {
+    pub(super) fn adjust_links(&self, directory: &Dir, depth: usize) -> Result<(), Error> {
         if is_archived(directory)? {
             return Ok(());
         }
@@ -262,10 +261,6 @@ fn is_archived(directory: &Dir) -> Result<bool, Error> {
     let album = |entry: &Entry| entry.name.to_str().and_then(layout::record_of_directory).is_some();
     let plain = |entry: &Entry| entry.kind == EntryKind::File && !is_safe_file(&entry.name);
     Ok(entries.iter().any(plain) && !entries.iter().any(album))
-}
-
-fn is_safe_file(name: &OsStr) -> bool {
-    name.to_str().is_some_and(layout::is_safe_file)
 }
 
 #[cfg(test)]

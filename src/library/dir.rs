@@ -205,6 +205,21 @@ impl Dir {
         }
     }
 
+    /// Swaps two entries in one atomic step. `false` where the file system cannot.
+    pub(crate) fn exchange(
+        &self,
+        name: impl AsRef<OsStr>,
+        with: &Self,
+        other: impl AsRef<OsStr>,
+    ) -> Result<bool, Error> {
+        let (name, other) = (component(name.as_ref())?, component(other.as_ref())?);
+        match fcntl::renameat2(&self.fd, name, &with.fd, other, RenameFlags::RENAME_EXCHANGE) {
+            Ok(()) => Ok(true),
+            Err(Errno::EINVAL | Errno::ENOSYS) => Ok(false),
+            Err(errno) => Err(with.failed("exchange", other, errno)),
+        }
+    }
+
     /// Removes a file or symlink. `false` if there was none.
     pub(crate) fn unlink(&self, name: impl AsRef<OsStr>) -> Result<bool, Error> {
         self.remove(name.as_ref(), UnlinkatFlags::NoRemoveDir)

@@ -130,6 +130,14 @@ pub enum Error {
         /// What it holds, by name; at most a handful.
         holds: Vec<String>,
     },
+    /// A path that leads to no album, or to one that cannot be archived.
+    #[error("{} cannot be archived: {reason}", path.display())]
+    NotAnAlbum {
+        /// The path.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
 }
 
 impl Error {

@@ -1,5 +1,8 @@
 //! Where things are in the library directory.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
 use crate::model::{FileKey, RecordName, Zone};
 
 use super::Error;
@@ -101,8 +104,8 @@ pub(crate) fn parse_link_target(target: &str) -> Option<(usize, FileKey)> {
 }
 
 /// Files that operating systems drop anywhere and that mean nothing.
-pub(crate) fn is_safe_file(name: &str) -> bool {
-    name == ".DS_Store" || name.starts_with(".fuse_hidden")
+pub(crate) fn is_safe_file(name: &OsStr) -> bool {
+    name == ".DS_Store" || name.as_bytes().starts_with(b".fuse_hidden")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! follow a symlink; every change is atomic, so that a crash at any point leaves complete, verified files only.
 
 mod albums;
+mod archive;
 pub mod checksum;
 mod dir;
 mod error;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use crate::model::LocalLibrary;
 
 pub use albums::Albums;
+pub use archive::Copied;
 pub use error::Error;
 pub use incoming::Incoming;
 pub use layout::{ARCHIVE, album_directory};
@@ -30,7 +32,7 @@ pub use legacy::legacy_trust_token;
 pub use store::{Store, Verified};
 
 use dir::Dir;
-use layout::Layout;
+use layout::{Layout, is_safe_file};
 use lock::Lock;
 
 /// How a library is opened.
@@ -72,6 +74,7 @@ impl Library {
         let id = known.map_or_else(|| identity::begin(&layout.own), Ok)?;
         let albums = Albums::new(Arc::clone(&layout));
         albums.recover()?;
+        albums.recover_archive()?;
         Ok(Self { store: Store::new(Arc::clone(&layout)), albums, id, layout, _lock: lock })
     }
 

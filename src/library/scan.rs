@@ -48,7 +48,7 @@ fn scan_zone(layout: &Layout, zone: Zone, found: &mut LocalLibrary) -> Result<()
             (Some(key), Some(EntryKind::File) | None) => {
                 found.files.push(LocalFile { key, size: inode, modified: 0 });
             }
-            _ if text.is_some_and(layout::is_safe_file) => {}
+            _ if layout::is_safe_file(name) => {}
             _ => found.strays.push(std::path::Path::new(zone.directory()).join(name)),
         }
         Ok(())

@@ -164,7 +164,7 @@ fn read(place: &Place<'_>) -> Result<Listing, Error> {
         match (entry.kind, record) {
             (EntryKind::Directory, Some(record)) => listing.children.push(record),
             (EntryKind::Symlink, None) => symlinks.push(entry.name),
-            (EntryKind::File, _) if text.is_some_and(layout::is_safe_file) => {}
+            (EntryKind::File, _) if layout::is_safe_file(&entry.name) => {}
             (EntryKind::File, _) => listing.files.push(entry.name),
             // A symlink in place of an album's directory is never followed: it may lead anywhere.
             (EntryKind::Symlink | EntryKind::Directory | EntryKind::Other, _) => {

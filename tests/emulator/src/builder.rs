@@ -13,7 +13,7 @@ use crate::account::AccountOptions;
 use crate::auth::codes::SentCode;
 use crate::clock::Clock;
 use crate::emulator::Emulator;
-use crate::library::{LibraryHandle, Specification};
+use crate::library::{LibraryHandle, LibrarySpec};
 use crate::server::{Authority, Server};
 use crate::state::{Announcer, State};
 
@@ -36,7 +36,7 @@ pub enum StartError {
 pub struct Builder {
     account: AccountOptions,
     announcer: Option<Announcer>,
-    library: Specification,
+    library: LibrarySpec,
     listen: Vec<SocketAddr>,
     ca_file: Option<PathBuf>,
     tolerant: bool,
@@ -59,7 +59,7 @@ impl Builder {
 
     /// The library of the account.
     #[must_use]
-    pub fn library(mut self, library: Specification) -> Self {
+    pub fn library(mut self, library: LibrarySpec) -> Self {
         self.library = library;
         self
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::account::{AccountHandle, AccountOptions};
 use crate::clock::Clock;
-use crate::library::{LibraryHandle, Specification};
+use crate::library::{LibraryHandle, LibrarySpec};
 use crate::state::State;
 use client::{Answer, Client};
 
@@ -23,7 +23,7 @@ fn server(change: impl FnOnce(&mut AccountOptions)) -> (std::sync::Arc<State>, A
     let mut account = AccountOptions { iterations: 10, ..AccountOptions::default() };
     change(&mut account);
     let clock = Clock::default();
-    let library = LibraryHandle::new(&Specification::default(), clock.clone());
+    let library = LibraryHandle::new(&LibrarySpec::plain(0), clock.clone());
     let state = std::sync::Arc::new(State::new(clock, library, account, None));
     let handle = AccountHandle::new(std::sync::Arc::clone(&state));
     (state, handle)

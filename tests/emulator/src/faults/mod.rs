@@ -130,6 +130,16 @@ pub enum Effect {
     WrongCount(i64),
     /// A list is empty although more follows.
     EmptyPage,
+    /// The records have no download addresses.
+    MissingUrls,
+    /// The master of a page's last asset comes only with the page after it.
+    SplitPairs,
+    /// The fields of one asset of the answer have types that they never have.
+    GarbledRecord,
+    /// Every record of the answer comes twice.
+    RepeatedRecords,
+    /// A range of a file is answered with the whole file.
+    IgnoreRange,
 }
 
 /// The faults of an emulator; tests add and clear them while it runs.
