@@ -29,9 +29,9 @@ fn units(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A copy of the units in which the programs, which may not be installed, are replaced by one that is.
-fn with_existing_programs(directory: &Path) -> tempfile::TempDir {
+fn with_existing_programs(directory: &str) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
-    for path in units(directory) {
+    for path in units(&systemd().join(directory)) {
         let text = fs::read_to_string(&path).unwrap();
         let text =
             text.replace("/usr/bin/icps", "/bin/true").replace("/usr/libexec/icps/icps-mfa", "/bin/true");
@@ -66,8 +66,8 @@ fn verify(directory: &Path, manager: &str) -> Option<Output> {
 
 #[test]
 fn systemd_has_nothing_to_complain_about() {
-    for (directory, manager) in [(systemd(), "--system"), (systemd().join("user"), "--user")] {
-        let copy = with_existing_programs(&directory);
+    for (directory, manager) in [("system", "--system"), ("user", "--user")] {
+        let copy = with_existing_programs(directory);
         if let Some(output) = verify(copy.path(), manager) {
             assert_no_complaint(&output);
         }
@@ -76,7 +76,7 @@ fn systemd_has_nothing_to_complain_about() {
 
 #[test]
 fn systemd_would_complain_about_a_mistake() {
-    let copy = with_existing_programs(&systemd());
+    let copy = with_existing_programs("system");
     let path = copy.path().join("icps-sync.service");
     let text = fs::read_to_string(&path).unwrap().replace("ProtectSystem=strict", "ProtectSystems=strict");
     fs::write(&path, text).unwrap();
@@ -95,7 +95,7 @@ fn services_expose_little() {
         for name in names {
             let output = run(Command::new("systemd-analyze")
                 .args(["security", "--offline=yes", "--no-pager", &format!("--threshold={threshold}")])
-                .arg(systemd().join(format!("{name}.service"))));
+                .arg(systemd().join(format!("system/{name}.service"))));
             if let Some(output) = output {
                 let table = String::from_utf8_lossy(&output.stdout);
                 assert!(output.status.success(), "{name}: {}", table.lines().last().unwrap_or_default());
@@ -122,7 +122,7 @@ fn exit_codes_mean_to_the_units_what_they_mean_to_the_program() {
         "CONFIG".into(),
     ];
     assert_eq!((Exit::Refused as u8, Exit::Config as u8), (77, 78));
-    for name in ["icps-sync.service", "icps-sync@.service", "user/icps-sync.service"] {
+    for name in ["system/icps-sync.service", "system/icps-sync@.service", "user/icps-sync.service"] {
         let unit = unit(name);
         let prevented = values(&unit, "RestartPreventExitStatus");
         for exit in &final_ones {
@@ -132,8 +132,8 @@ fn exit_codes_mean_to_the_units_what_they_mean_to_the_program() {
             assert!(!prevented.contains(&retried), "{name}: {retried}");
         }
     }
-    for path in units(&systemd()).iter().chain(&units(&systemd().join("user"))) {
-        let text = fs::read_to_string(path).unwrap();
+    for path in [units(&systemd().join("system")), units(&systemd().join("user"))].concat() {
+        let text = fs::read_to_string(&path).unwrap();
         if text.contains("/usr/bin/icps") {
             assert_eq!(values(&text, "SuccessExitStatus"), [code(Exit::Warnings)], "{}", path.display());
         }
@@ -142,7 +142,7 @@ fn exit_codes_mean_to_the_units_what_they_mean_to_the_program() {
 
 #[test]
 fn retries_are_bounded() {
-    let unit = unit("icps-sync.service");
+    let unit = unit("system/icps-sync.service");
     let number = |name: &str, suffix: &str| -> u32 {
         values(&unit, name)[0].strip_suffix(suffix).unwrap().parse().unwrap()
     };
@@ -155,10 +155,10 @@ fn retries_are_bounded() {
 #[test]
 fn accounts_are_treated_alike() {
     for (template, plain) in [
-        ("icps-sync@.service", "icps-sync.service"),
-        ("icps-token@.service", "icps-token.service"),
-        ("icps-mfa@.service", "icps-mfa.service"),
-        ("icps@.timer", "icps.timer"),
+        ("system/icps-sync@.service", "system/icps-sync.service"),
+        ("system/icps-token@.service", "system/icps-token.service"),
+        ("system/icps-mfa@.service", "system/icps-mfa.service"),
+        ("system/icps@.timer", "system/icps.timer"),
     ] {
         let mut text = unit(template).replace("LogExtraFields=ICPS_ACCOUNT=%i\n", "");
         for instance in [" of %i", " --account %i", "/%i", ".%i", "@%i"] {
@@ -171,13 +171,13 @@ fn accounts_are_treated_alike() {
 #[test]
 fn sandboxes_are_the_same() {
     let sandbox = |name: &str| unit(name).split_once("# Sandbox.").unwrap().1.to_owned();
-    assert_eq!(sandbox("icps-token.service"), sandbox("icps-sync.service"));
-    assert_eq!(sandbox("icps-archive@.service"), sandbox("icps-sync.service"));
+    assert_eq!(sandbox("system/icps-token.service"), sandbox("system/icps-sync.service"));
+    assert_eq!(sandbox("system/icps-archive@.service"), sandbox("system/icps-sync.service"));
 }
 
 #[test]
 fn the_catalog_explains_every_event() {
-    let catalog = unit("icps.catalog");
+    let catalog = unit("catalog/icps.catalog");
     let explained: BTreeSet<&str> = catalog.lines().filter_map(|line| line.strip_prefix("-- ")).collect();
     let known: BTreeSet<&str> = events::ALL.iter().map(|(_, id)| *id).collect();
     assert_eq!(explained, known);
@@ -197,7 +197,7 @@ fn the_catalog_can_be_compiled() {
     let catalogs = root.path().join("usr/lib/systemd/catalog");
     fs::create_dir_all(&catalogs).unwrap();
     fs::create_dir_all(root.path().join("var/lib/systemd/catalog")).unwrap();
-    fs::copy(systemd().join("icps.catalog"), catalogs.join("icps.catalog")).unwrap();
+    fs::copy(systemd().join("catalog/icps.catalog"), catalogs.join("icps.catalog")).unwrap();
     let journalctl = |what: &str| {
         let root = format!("--root={}", root.path().display());
         run(Command::new("journalctl").args([root.as_str(), what]))
@@ -221,7 +221,7 @@ fn systemd_understands_the_generated_drop_ins() {
     .unwrap();
     fs::write(etc.path().join("alice.conf"), "DATA_DIR=/home/alice/My Pictures\nSCHEDULE=*/5 * * * *\n")
         .unwrap();
-    let copy = with_existing_programs(&systemd());
+    let copy = with_existing_programs("system");
     let manager = Manager { scope: Scope::System, configuration: etc.path().to_owned() };
     assert_eq!(generate(&manager, copy.path()), [""; 0]);
     for template in ["icps-sync@.service", "icps@.timer"] {
