@@ -13,6 +13,9 @@ use hyper::body::Frame;
 use super::{Canned, Effect};
 use crate::reply::{Body, Reply};
 
+/// Time for buffered bytes to leave.
+const FLUSH: Duration = Duration::from_millis(20);
+
 type Chunks = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// How long the answer is held back.
@@ -73,8 +76,12 @@ fn first(chunks: Chunks, limit: u64) -> impl Stream<Item = io::Result<Bytes>> + 
 }
 
 fn truncate(chunks: Chunks, at: u64) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "cut off by a fault");
-    first(chunks, at).chain(stream::once(async { Err(cut) }))
+    let cut = stream::once(async {
+        // What comes before the cut has to leave first: an error drops what is still buffered.
+        tokio::time::sleep(FLUSH).await;
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "cut off by a fault"))
+    });
+    first(chunks, at).chain(cut)
 }
 
 fn hang(chunks: Chunks, at: u64) -> impl Stream<Item = io::Result<Bytes>> + Send {
