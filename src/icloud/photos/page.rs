@@ -3,6 +3,8 @@
 //! Assets and masters come in any order, on any page, and are put together later. A record that cannot be
 //! read is named and does not disturb its neighbours.
 
+use std::collections::HashSet;
+
 use super::json::Json;
 use super::record::{Record, Version, printable};
 use super::resource::{self, Resource};
@@ -155,10 +157,13 @@ impl Page {
     }
 
     /// How many ranks of the list the page covers. A list of assets counts assets; the content of an album
-    /// has a relation for each.
+    /// has a relation for each. A record that comes twice has one rank.
     pub fn ranks(&self) -> usize {
-        let unreadable = self.unreadable.iter().filter(|record| record.kind == RecordKind::Asset).count();
-        self.relations.len().max(self.assets.len() + unreadable)
+        let assets: HashSet<_> = self.assets.iter().map(|asset| &asset.record).collect();
+        let relations: HashSet<_> = self.relations.iter().map(|relation| &relation.asset).collect();
+        let unreadable = self.unreadable.iter().filter(|record| record.kind == RecordKind::Asset);
+        let unreadable: HashSet<_> = unreadable.map(|record| &record.subject).collect();
+        relations.len().max(assets.len() + unreadable.len())
     }
 
     fn add(&mut self, record: Record<'_>) {
