@@ -186,7 +186,7 @@ impl<'a> Merge<'a> {
 
     /// Gets a missing file: from another place, from the trash, or from the server.
     fn provide(&mut self, target: Target) {
-        let Target { key: to, size, modified, .. } = target;
+        let Target { key: to, size, modified, from: Wish { asset, file }, .. } = target;
         if let Some(at) = self.spares.iter().position(|spare| spare.size == size) {
             let from = self.spares.remove(at).key;
             self.plan.relocations.push(Relocation { from, to, modified, size });
@@ -196,7 +196,13 @@ impl<'a> Merge<'a> {
         match trash.min_by_key(|(_, file)| file.key != to).map(|(at, _)| at) {
             Some(at) => {
                 let from = self.trash.remove(at).key;
-                self.plan.restorations.push(Restoration { from, to, modified, size });
+                self.plan.restorations.push(Restoration {
+                    from,
+                    to,
+                    modified,
+                    size,
+                    source: Source { asset, file },
+                });
             }
             None => self.download(target, DownloadReason::Missing),
         }

@@ -9,7 +9,7 @@ mod links;
 mod tree;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
@@ -149,6 +149,16 @@ pub struct Restoration {
     pub modified: i64,
     /// Its size in bytes.
     pub size: u64,
+    /// Which file of which asset it is, should the copy in the trash be no good.
+    pub source: Source,
+}
+
+impl Restoration {
+    /// What to do if the copy in the trash is no good.
+    pub fn instead(&self) -> Download {
+        let Self { to: key, size, modified, source, .. } = *self;
+        Download { key, size, modified, source, reason: DownloadReason::Missing }
+    }
 }
 
 /// A file whose mtime is off by more than a second.

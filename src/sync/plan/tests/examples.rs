@@ -1,34 +1,13 @@
 //! The cases of the specification, one by one.
 
-use super::generate::{checksum, key, record, uuid};
+use super::generate::{SECOND, asset, checksum, content, key, number, record, uuid};
 use super::world::World;
 use crate::model::{
-    Album, AlbumKind, AlbumState, Asset, AssetFile, Extension, FileKey, Kind, Link, LocalAlbum, LocalFile,
-    LocalLibrary, Problem, RemoteLibrary, Taken, Zone,
+    Album, AlbumKind, AlbumState, Asset, FileKey, Kind, Link, LocalAlbum, LocalFile, LocalLibrary, Problem,
+    RemoteLibrary, Taken, Zone,
 };
 use crate::sync::Policy;
 use crate::sync::plan::{AlbumStep, DeletionReason, DownloadReason, LeftAloneReason, LinkStep, Plan, plan};
-
-const SECOND: i64 = 1000;
-
-fn asset(zone: Zone, n: u8, date: i64, name: &str) -> Asset {
-    let original = AssetFile {
-        kind: Kind::Original,
-        checksum: checksum(n),
-        extension: Extension::new("jpeg").unwrap(),
-        size: 100,
-        modified: 5 * SECOND,
-    };
-    Asset {
-        record: record(&format!("asset-{n}")),
-        master: record(&format!("master-{n}")),
-        zone,
-        date,
-        name: name.into(),
-        favorite: false,
-        files: Box::new([original]),
-    }
-}
 
 fn remote(assets: Vec<Asset>) -> RemoteLibrary {
     RemoteLibrary { assets, ..RemoteLibrary::default() }
@@ -39,7 +18,7 @@ fn jpeg(n: u8) -> FileKey {
 }
 
 fn on_disk(key: FileKey) -> LocalFile {
-    LocalFile { key, size: 100, modified: 5 * SECOND }
+    LocalFile { key, size: content(number(&key.checksum)).len() as u64, modified: 5 * SECOND }
 }
 
 fn local(files: Vec<LocalFile>) -> LocalLibrary {
@@ -86,7 +65,7 @@ fn downloads_come_newest_first() {
     let dates: Vec<_> =
         plan.files.downloads.iter().map(|file| file.source.of(&remote).unwrap().0.date).collect();
     assert_eq!(dates, [2, 1, 1, 0]);
-    assert_eq!(plan.files.to_download().bytes, 400);
+    assert_eq!(plan.files.to_download().bytes, 11 + 21 + 31 + 41);
 }
 
 #[test]
@@ -118,14 +97,14 @@ fn a_file_that_comes_back_is_taken_from_the_trash() {
 fn a_wrong_size_is_downloaded_and_a_wrong_time_is_set() {
     let remote = remote((1..5).map(|n| asset(Zone::Primary, n, 0, "x.jpg")).collect());
     let files = vec![
-        LocalFile { size: 99, ..on_disk(jpeg(1)) },
+        LocalFile { size: 3, ..on_disk(jpeg(1)) },
         LocalFile { modified: 6 * SECOND + 1, ..on_disk(jpeg(2)) },
         LocalFile { modified: 4 * SECOND, ..on_disk(jpeg(3)) },
         on_disk(jpeg(4)),
     ];
     let plan = planned(&remote, &local(files)).files;
     assert_eq!(plan.downloads.len(), 1);
-    assert_eq!(plan.downloads[0].reason, DownloadReason::WrongSize { found: 99 });
+    assert_eq!(plan.downloads[0].reason, DownloadReason::WrongSize { found: 3 });
     assert_eq!(plan.touches.iter().map(|touch| touch.key).collect::<Vec<_>>(), [jpeg(2)]);
 }
 
@@ -148,7 +127,7 @@ fn deletions_say_why() {
     let policy = Policy { live_photos: false, alternatives: true };
     let plan = plan(&remote, &local(files), &policy).files;
     let mut reasons: Vec<_> = plan.deletions.iter().map(|deletion| (deletion.key, deletion.reason)).collect();
-    reasons.sort_by_key(|(key, _)| *key);
+    reasons.sort_by_key(|(key, _)| number(&key.checksum));
     let expected = [
         (key(Zone::Primary, 1, "png"), DeletionReason::Superfluous),
         (jpeg(2), DeletionReason::NotWanted),
