@@ -197,15 +197,16 @@ mod tests {
     use crate::sync::{Policy, plan};
 
     fn example(files: u8) -> (RemoteLibrary, LocalLibrary) {
-        let mut remote = RemoteLibrary::default();
-        remote.assets = (1..=files).map(|n| asset(Zone::Primary, n, i64::from(n), "IMG\u{1b}.JPG")).collect();
-        remote.albums = vec![Album {
+        let album = Album {
             record: uuid(1),
             parent: None,
             name: "Trip".to_owned(),
             kind: AlbumKind::Album,
             members: Some(vec![0]),
-        }];
+        };
+        let asset = |n| asset(Zone::Primary, n, i64::from(n), "IMG\u{1b}.JPG");
+        let assets = (1..=files).map(asset).collect();
+        let remote = RemoteLibrary { assets, albums: vec![album], ..RemoteLibrary::default() };
         let gone = LocalFile { key: key(Zone::Primary, 200, "jpeg"), size: 2048, modified: 0 };
         (remote, LocalLibrary { files: vec![gone], ..LocalLibrary::default() })
     }
