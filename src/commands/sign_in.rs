@@ -49,6 +49,7 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
         metadata_rate: network.metadata_rate,
         max_retries: network.max_retries,
         capture: network.capture.then(|| directories.state.join(CAPTURE)),
+        ..ClientOptions::default()
     };
     let client = Client::new(client_options, state.session(&username)?)?;
     let trust_token = match &sign_in.trust_token {

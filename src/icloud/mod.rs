@@ -21,7 +21,7 @@ mod srp;
 mod state;
 
 pub use account::{Account, Area};
-pub use client::{Client, ClientOptions};
+pub use client::{Client, ClientOptions, Route};
 pub use error::Error;
 pub use secret_url::SecretUrl;
 pub use session::Session;

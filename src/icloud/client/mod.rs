@@ -33,6 +33,17 @@ pub struct ClientOptions {
     pub max_retries: Limit,
     /// Where to write a network capture without secrets (HAR), if at all.
     pub capture: Option<PathBuf>,
+    /// The way to the servers.
+    pub route: Route,
+}
+
+/// The way to the servers, for programs that embed this library. By default all of it is the environment's.
+#[derive(Debug, Clone, Default)]
+pub struct Route {
+    /// The proxy, in place of `HTTPS_PROXY`.
+    pub proxy: Option<String>,
+    /// The only certificates that are trusted (PEM), in place of the system's and `SSL_CERT_FILE`.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for ClientOptions {
@@ -42,6 +53,7 @@ impl Default for ClientOptions {
             metadata_rate: Rate::default(),
             max_retries: Limit::AtMost(10),
             capture: None,
+            route: Route::default(),
         }
     }
 }
@@ -96,7 +108,7 @@ impl Client {
     /// set up.
     pub fn new(options: ClientOptions, session: Session) -> Result<Self, Error> {
         let capture = options.capture.as_deref().map(Capture::create).transpose()?;
-        let http = RwLock::new(http::build()?);
+        let http = RwLock::new(http::build(&options.route)?);
         let pace = Pace::new(options.metadata_rate);
         Ok(Self(Arc::new(Inner { options, http, session: Mutex::new(session), pace, capture })))
     }
@@ -124,7 +136,7 @@ impl Client {
 
     /// Closes all pooled connections: HTTP/2 may have kept one to a server that no longer serves the account.
     pub(super) fn drop_connections(&self) -> Result<(), Error> {
-        let fresh = http::build()?;
+        let fresh = http::build(&self.0.options.route)?;
         *self.0.http.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The second factor: from the question how a code can come to Apple's trust in this client.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -13,6 +15,16 @@ use crate::icloud::error::Error;
 
 /// Wrong codes until the sign-in is given up: after a handful, Apple locks.
 const TRIES: u32 = 3;
+
+/// By the same way Apple is asked again only after this time.
+const CODE_GAP: Duration = Duration::from_secs(30);
+
+/// The conversation about a code.
+struct Talk {
+    waiting: Waiting,
+    /// How and when Apple was last asked for a code.
+    last: Option<(Method, Instant)>,
+}
 
 /// What became of a code.
 enum Checked {
@@ -60,32 +72,33 @@ impl Flow {
     }
 
     async fn converse(&self, reading: Reading, factor: &mut dyn SecondFactor) -> Result<(), Error> {
-        let mut waiting = Waiting { challenge: reading.challenge(), asked: None, last_error: None };
+        let waiting = Waiting { challenge: reading.challenge(), asked: None, last_error: None };
+        let mut talk = Talk { waiting, last: None };
         if reading.too_many_sent {
-            waiting.last_error =
+            talk.waiting.last_error =
                 Some("Apple sends no more codes for some hours; one that came still counts".into());
-        } else if let Some(method) = factor.first_request(&waiting.challenge) {
-            self.ask(method, &mut waiting).await?;
+        } else if let Some(method) = factor.first_request(&talk.waiting.challenge) {
+            self.ask(method, &mut talk).await?;
         }
         let mut wrong = 0;
         loop {
-            let code = match factor.next(&waiting).await {
+            let code = match factor.next(&talk.waiting).await {
                 Ok(Step::Ask(method)) => {
-                    self.ask(method, &mut waiting).await?;
+                    self.ask(method, &mut talk).await?;
                     continue;
                 }
                 Ok(Step::Code(code)) => code,
                 Err(reason) => return Err(self.unanswered(reason).await?),
             };
-            match self.check(&code, &mut waiting).await? {
+            match self.check(&code, &mut talk.waiting).await? {
                 Checked::Right => return Ok(()),
-                Checked::NotSent(why) => waiting.last_error = Some(why),
+                Checked::NotSent(why) => talk.waiting.last_error = Some(why),
                 Checked::Wrong(why) => {
                     wrong += 1;
                     if wrong == TRIES {
                         return Err(Error::WrongCodes);
                     }
-                    waiting.last_error = Some(why);
+                    talk.waiting.last_error = Some(why);
                 }
             }
         }
@@ -104,7 +117,8 @@ impl Flow {
 
     /// Asks Apple to send a code, once. A failure is told to the person, who may know another way or have a code
     /// already; only a lock ends the sign-in.
-    async fn ask(&self, method: Method, waiting: &mut Waiting) -> Result<(), Error> {
+    async fn ask(&self, method: Method, talk: &mut Talk) -> Result<(), Error> {
+        let waiting = &mut talk.waiting;
         waiting.last_error = None;
         let phone = match method {
             Method::Device if !waiting.challenge.devices => {
@@ -122,13 +136,18 @@ impl Flow {
                 phone.cloned()
             }
         };
-        if let Err(allowed) =
-            self.update(move |record| record.spend_code(&format!("{method:?}"), Timestamp::now())).await?
-        {
+        let is_hasty = |(asked, at): &(Method, Instant)| *asked == method && at.elapsed() < CODE_GAP;
+        if talk.last.as_ref().is_some_and(is_hasty) {
+            waiting.last_error =
+                Some("Apple was asked just now; wait half a minute before asking again".to_owned());
+            return Ok(());
+        }
+        if let Err(allowed) = self.update(|record| record.spend_code(Timestamp::now())).await? {
             waiting.last_error =
                 Some(format!("Apple was asked for codes enough; the next may be wanted at {allowed:.0}"));
             return Ok(());
         }
+        talk.last = Some((method, Instant::now()));
         let answer = Auth(&self.client).ask(method, phone.as_ref()).await?;
         let reading = Reading::of(&answer.body);
         if reading.locked {

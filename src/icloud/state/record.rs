@@ -18,9 +18,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(48);
 const BUDGET_GAP: SignedDuration = SignedDuration::from_mins(30);
 /// and at most so often a day.
 const BUDGET_PER_DAY: usize = 3;
-/// Apple is asked for a code by the same way at most once in this time,
-const CODE_GAP: SignedDuration = SignedDuration::from_secs(30);
-/// and by any way at most so often an hour: the first time, and three times again.
+/// Apple is asked for a code at most so often an hour: the first time, and three times again.
 const CODES_PER_HOUR: usize = 4;
 /// So many refused credentials are remembered.
 const REFUSALS: usize = 8;
@@ -50,7 +48,7 @@ pub(in crate::icloud) struct Record {
     /// When unattended runs sent the password.
     proofs: Vec<Timestamp>,
     /// When Apple was asked for a code.
-    codes: Vec<CodeRequest>,
+    codes: Vec<Timestamp>,
 }
 
 /// A door that stays closed for a while.
@@ -59,13 +57,6 @@ struct Pause {
     until: Timestamp,
     failures: u32,
     reason: String,
-}
-
-/// A wish for a code.
-#[derive(Serialize, Deserialize)]
-struct CodeRequest {
-    at: Timestamp,
-    way: String,
 }
 
 /// The digest of refused credentials.
@@ -171,38 +162,34 @@ impl Record {
 
     /// Takes one unattended use of the password from the budget, or says when the next is allowed.
     pub(in crate::icloud) fn spend_proof(&mut self, now: Timestamp) -> Result<(), Timestamp> {
-        const DAY: SignedDuration = SignedDuration::from_hours(24);
-        // A use in the future comes from a clock that was wrong.
-        self.proofs.retain(|at| *at <= now && now.duration_since(*at) < DAY);
-        let after_gap = self.proofs.last().map(|last| *last + BUDGET_GAP);
-        let after_day = when_fewer(&self.proofs, BUDGET_PER_DAY, DAY);
-        free_at(after_gap.max(after_day), now)?;
-        self.proofs.push(now);
-        Ok(())
+        let after_gap = self.proofs.last().filter(|last| **last <= now).map(|last| *last + BUDGET_GAP);
+        match after_gap {
+            Some(allowed) if allowed > now => Err(allowed),
+            _ => spend(&mut self.proofs, BUDGET_PER_DAY, SignedDuration::from_hours(24), now),
+        }
     }
 
-    /// Takes one request for a code by some way, or says when the next is allowed.
-    pub(in crate::icloud) fn spend_code(&mut self, way: &str, now: Timestamp) -> Result<(), Timestamp> {
-        const HOUR: SignedDuration = SignedDuration::from_hours(1);
-        self.codes.retain(|request| request.at <= now && now.duration_since(request.at) < HOUR);
-        let after_gap = self.codes.iter().rfind(|request| request.way == way).map(|last| last.at + CODE_GAP);
-        let times: Vec<Timestamp> = self.codes.iter().map(|request| request.at).collect();
-        free_at(after_gap.max(when_fewer(&times, CODES_PER_HOUR, HOUR)), now)?;
-        self.codes.push(CodeRequest { at: now, way: way.to_owned() });
-        Ok(())
+    /// Takes one request for a code, or says when the next is allowed.
+    pub(in crate::icloud) fn spend_code(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        spend(&mut self.codes, CODES_PER_HOUR, SignedDuration::from_hours(1), now)
     }
 }
 
-/// When fewer than `count` of the uses will be younger than `span`.
-fn when_fewer(uses: &[Timestamp], count: usize, span: SignedDuration) -> Option<Timestamp> {
-    let oldest_that_counts = uses.len().checked_sub(count)?;
-    uses.get(oldest_that_counts).map(|at| *at + span)
-}
-
-fn free_at(allowed: Option<Timestamp>, now: Timestamp) -> Result<(), Timestamp> {
-    match allowed {
-        Some(allowed) if allowed > now => Err(allowed),
-        _ => Ok(()),
+/// Enters a use if there are fewer than `count` in `span`, or says when there will be.
+fn spend(
+    uses: &mut Vec<Timestamp>,
+    count: usize,
+    span: SignedDuration,
+    now: Timestamp,
+) -> Result<(), Timestamp> {
+    // A use in the future comes from a clock that was wrong.
+    uses.retain(|at| *at <= now && now.duration_since(*at) < span);
+    match uses.len().checked_sub(count).and_then(|oldest| uses.get(oldest)) {
+        Some(oldest) => Err(*oldest + span),
+        None => {
+            uses.push(now);
+            Ok(())
+        }
     }
 }
 

@@ -1,0 +1,183 @@
+//! The stored session spares passwords and codes.
+
+use icloud_emulator::{Canned, Channel, Effect, Fault, Kind, Selector, When};
+use icps::icloud::{Error, Notice};
+
+use crate::support::{Act, World};
+
+#[tokio::test]
+async fn a_session_that_was_good_minutes_ago_asks_nothing() {
+    let world = World::new(|_| {});
+    world.set_up().await;
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!(world.emulator.statistics().total(), 0);
+}
+
+#[tokio::test]
+async fn an_older_session_is_validated_and_no_password_is_fetched() {
+    let world = World::new(|_| {});
+    world.set_up().await;
+    let fetched = *world.passwords_fetched.lock().unwrap();
+    world.age_validation();
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!((world.seen(Kind::Validate), world.emulator.statistics().total()), (1, 1));
+    assert_eq!(*world.passwords_fetched.lock().unwrap(), fetched);
+}
+
+#[tokio::test]
+async fn what_validate_refuses_account_login_may_accept() {
+    let world = World::new(|_| {});
+    world.set_up().await;
+    world.age_validation();
+    world.emulator.account().change(|account| account.validate_refuses = true);
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!((world.seen(Kind::AccountLogin), world.costs()), (1, [0, 0, 0]));
+}
+
+#[tokio::test]
+async fn with_trust_the_password_is_enough() {
+    let world = World::new(|_| {});
+    world.set_up().await;
+    world.age_validation();
+    world.emulator.account().expire_session_tokens();
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!(world.costs(), [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn trust_can_suffice_although_a_second_factor_is_named() {
+    let world = World::new(|account| account.challenge_in_spite_of_trust = true);
+    world.set_up().await;
+    world.age_validation();
+    world.emulator.account().expire_session_tokens();
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!(world.costs(), [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn throttling_and_failures_of_the_services_do_not_lead_to_the_password() {
+    for (status, throttles) in [(503, true), (429, true), (500, false), (502, false)] {
+        let world = World::new(|_| {});
+        world.set_up().await;
+        world.age_validation();
+        world.emulator.faults().add(Fault {
+            on: Selector::Kind(Kind::Validate),
+            when: When::Always,
+            what: Effect::Answer(Canned::html(status, "no")),
+        });
+        let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+        assert_eq!(matches!(error, Error::Throttled { .. }), throttles, "{status}: {error}");
+        assert_eq!(world.emulator.statistics().total(), 1, "{status}: nothing else is tried");
+
+        let again = world.sign_in(&mut world.person([])).await.unwrap_err();
+        assert_eq!(matches!(again, Error::Breaker { .. }), throttles, "{status}: {again}");
+        assert_eq!(world.overview().next_attempt.is_some(), throttles);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_no_reason_for_the_password() {
+    let world = World::new(|_| {});
+    world.set_up().await;
+    world.age_validation();
+    world.emulator.faults().add(Fault {
+        on: Selector::Kind(Kind::Validate),
+        when: When::Always,
+        what: Effect::Reset,
+    });
+    let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+    assert!(matches!(error, Error::Network { .. }), "{error}");
+    assert_eq!(world.costs(), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_misdirected_connection_is_replaced() {
+    let world = World::new(|account| account.validate_refuses = true);
+    world.set_up().await;
+    world.age_validation();
+    world.emulator.faults().add(Fault {
+        on: Selector::Kind(Kind::AccountLogin),
+        when: When::Times(1),
+        what: Effect::Misdirect,
+    });
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!((world.seen(Kind::AccountLogin), world.costs()), (2, [0, 0, 0]));
+}
+
+#[tokio::test]
+async fn trust_is_prolonged_in_good_time_without_a_code() {
+    let days = |n| std::time::Duration::from_secs(n * 86_400);
+    let world = World::new(|account| account.lifetimes.trust = days(10));
+    let before = world.set_up().await.trust_expiry().unwrap();
+    world.emulator.account().change(|account| account.lifetimes.trust = days(30));
+    world.age_validation();
+    let account = world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!((world.seen(Kind::Trust), world.costs()), (1, [0, 0, 0]));
+    assert!(account.trust_expiry().unwrap() > before);
+    assert!(world.notices.lock().unwrap().contains(&Notice::TrustProlonged));
+    world.age_validation();
+    world.emulator.account().expire_session_tokens();
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!(world.costs(), [1, 0, 0], "the new trust is a good one");
+}
+
+#[tokio::test]
+async fn trust_that_cannot_be_prolonged_is_kept_and_warned_about() {
+    let world = World::new(|_| {});
+    world.set_up().await;
+    world.age_validation();
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(5 * 24);
+    let mut token = String::new();
+    world.edit_session(|session| {
+        token = session["trust_token"].as_str().unwrap().to_owned();
+        session["scnt"] = "stale".into();
+        for cookie in session["cookies"].as_array_mut().unwrap() {
+            if cookie["name"].as_str().unwrap().starts_with("X-APPLE-WEBAUTH-HSA-TRUST") {
+                cookie["expires"] = soon.to_string().into();
+            }
+        }
+    });
+    world.sign_in(&mut world.person([])).await.unwrap();
+    world.edit_session(|session| assert_eq!(session["trust_token"], token.as_str()));
+    let notices = world.notices.lock().unwrap().clone();
+    assert!(notices.iter().any(|notice| matches!(notice, Notice::TrustExpires(_))), "{notices:?}");
+    assert!(!notices.contains(&Notice::TrustProlonged));
+}
+
+#[tokio::test]
+async fn a_refreshed_token_needs_a_code_again() {
+    let mut world = World::new(|_| {});
+    world.set_up().await;
+    world.refresh_token = true;
+    let mut person = world.person([Act::Read(Channel::Device)]);
+    world.sign_in(&mut person).await.unwrap();
+    assert_eq!((world.costs(), person.accepted), ([1, 1, 1], Some(true)));
+}
+
+#[tokio::test]
+async fn a_given_trust_token_spares_the_code_until_it_has_a_successor() {
+    let mut world = World::new(|_| {});
+    world.set_up().await;
+    let mut token = String::new();
+    world.edit_session(|session| {
+        token = session["trust_token"].take().as_str().unwrap().to_owned();
+        session["session_token"] = serde_json::Value::Null;
+        session["cookies"] = serde_json::json!([]);
+    });
+    world.trust_token = Some(Box::leak(token.into_boxed_str()));
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!(world.costs(), [1, 0, 0]);
+    world.edit_session(|session| session["trust_token"] = "successor".into());
+    world.sign_in(&mut world.person([])).await.unwrap();
+    world.edit_session(|session| assert_eq!(session["trust_token"], "successor"));
+}
+
+#[tokio::test]
+async fn a_damaged_session_costs_a_sign_in_and_is_kept() {
+    let world = World::new(|_| {});
+    world.set_up().await;
+    std::fs::write(world.session_path(), "{\"client_id\":").unwrap();
+    world.sign_in(&mut world.person([Act::Read(Channel::Device)])).await.unwrap();
+    let kept = std::fs::read_dir(world.state.path()).unwrap();
+    assert!(kept.into_iter().any(|e| e.unwrap().file_name().to_string_lossy().contains("damaged")));
+}
