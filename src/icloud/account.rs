@@ -1,7 +1,7 @@
 //! A signed-in account: the photos database and the contents of files.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +20,9 @@ use super::{database_error, hosts};
 
 /// Sessions are renewed at most once in this time: one that does not last is a matter for a person.
 const RENEWAL_GAP: Duration = Duration::from_secs(180);
+
+/// While a run lasts, rotated cookies are written to disk this often.
+const STORE_GAP: Duration = Duration::from_secs(300);
 
 /// Which part of the photos database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,11 +70,19 @@ struct Inner {
     generation: AtomicU64,
     /// When it was last renewed; held while renewing, so that the workers wait for one renewal.
     renewed: Mutex<Option<Instant>>,
+    /// When the session was last written to disk.
+    stored: std::sync::Mutex<Instant>,
 }
 
 impl Account {
     pub(super) fn new(client: Client, renewal: Box<dyn Renewal>) -> Self {
-        Self(Arc::new(Inner { client, renewal, generation: AtomicU64::new(0), renewed: Mutex::new(None) }))
+        Self(Arc::new(Inner {
+            client,
+            renewal,
+            generation: AtomicU64::new(0),
+            renewed: Mutex::new(None),
+            stored: std::sync::Mutex::new(Instant::now()),
+        }))
     }
 
     /// Until when Apple lets this client sign in without a code, as far as known.
@@ -80,9 +91,23 @@ impl Account {
     }
 
     /// Writes what changed in the session (Apple rotates cookies with every answer) to the state directory. To be
-    /// called at the end of a run; during it the program does so by itself when the session was renewed.
+    /// called at the end of a run; during it that happens by itself now and then.
     pub async fn persist(&self) -> Result<(), Error> {
         self.0.renewal.persist().await
+    }
+
+    /// A long run must not lose the rotated cookies if it is killed; but not every answer is worth a write.
+    async fn persist_now_and_then(&self) {
+        {
+            let mut stored = self.0.stored.lock().unwrap_or_else(PoisonError::into_inner);
+            if stored.elapsed() < STORE_GAP {
+                return;
+            }
+            *stored = Instant::now();
+        }
+        if let Err(error) = self.persist().await {
+            tracing::warn!(%error, "the session cannot be stored");
+        }
     }
 
     /// How often a download may be tried again, from the user's `--max-retries`.
@@ -123,6 +148,7 @@ impl Account {
             match (verdict(status), problem) {
                 (Verdict::Good, None) => {
                     self.0.client.pace().went_well();
+                    self.persist_now_and_then().await;
                     return Ok(answer.body);
                 }
                 (Verdict::SlowDown, problem) => {

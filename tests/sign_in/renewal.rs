@@ -137,7 +137,9 @@ async fn rotated_cookies_reach_the_disk() {
         session["cookies"].clone()
     };
     let before = cookies();
-    call(&account).await.unwrap();
+    let query =
+        json!({ "query": { "recordType": "CheckIndexingState" }, "zoneID": { "zoneName": "PrimarySync" } });
+    account.database(Area::Private, "records/query", &query).await.unwrap();
     account.persist().await.unwrap();
     assert_ne!(cookies(), before);
 }

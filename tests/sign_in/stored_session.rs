@@ -106,7 +106,7 @@ async fn a_misdirected_connection_is_replaced() {
 
 #[tokio::test]
 async fn trust_is_prolonged_in_good_time_without_a_code() {
-    let days = |n| std::time::Duration::from_secs(n * 86_400);
+    let days = |n: u64| std::time::Duration::from_secs(n * 86_400);
     let world = World::new(|account| account.lifetimes.trust = days(10));
     let before = world.set_up().await.trust_expiry().unwrap();
     world.emulator.account().change(|account| account.lifetimes.trust = days(30));

@@ -184,13 +184,11 @@ fn spend(
 ) -> Result<(), Timestamp> {
     // A use in the future comes from a clock that was wrong.
     uses.retain(|at| *at <= now && now.duration_since(*at) < span);
-    match uses.len().checked_sub(count).and_then(|oldest| uses.get(oldest)) {
-        Some(oldest) => Err(*oldest + span),
-        None => {
-            uses.push(now);
-            Ok(())
-        }
+    if let Some(oldest) = uses.len().checked_sub(count).and_then(|index| uses.get(index)) {
+        return Err(*oldest + span);
     }
+    uses.push(now);
+    Ok(())
 }
 
 fn digest(salt: &[u8; 16], account: &str, password: &SecretString) -> [u8; 32] {
