@@ -2,12 +2,11 @@
 
 use std::error::Error;
 
-use tracing::error;
-
 use super::output::complain;
 use crate::exit::Exit;
 use crate::mfa::exchange;
 use crate::settings::CredentialError;
+use crate::sync::Stopped;
 use crate::{events, icloud, library, settings};
 
 /// Why a command did not do what it should.
@@ -51,12 +50,6 @@ impl Failure {
             complain(&format!("Hint: {hint}"));
         }
         self.exit
-    }
-
-    /// Tells the log.
-    pub(super) fn log(&self) {
-        // A field without a value is not sent.
-        error!(message_id = self.event, "{}", self.text());
     }
 }
 
@@ -167,6 +160,18 @@ impl From<library::Error> for Failure {
             decision if decision.needs_decision() => Self::new(Exit::DecisionNeeded, &error),
             E::LibraryVersion { .. } | E::NotADirectory { .. } => Self::new(Exit::Config, &error),
             _ => Self::new(Exit::Failed, &error),
+        }
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Remote(error) => error.into(),
+            Stopped::Local(error) => error.into(),
+            Stopped::Requested | Stopped::Downloads { .. } => {
+                Self { message: stopped.to_string(), hint: None, exit: Exit::TryLater, event: None }
+            }
         }
     }
 }

@@ -3,12 +3,16 @@
 mod daemon;
 mod failure;
 mod identity;
+mod ledger;
 mod mfa;
+mod open;
 mod output;
 mod run;
 mod sign_in;
 mod status;
+mod sync;
 mod token;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -36,7 +40,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Token { print } => {
             return Run::carry_out("token", settings, &warnings, async |run| token::story(run, print).await);
         }
-        Command::Sync { .. } => Ok(()),
+        Command::Sync { dry_run, json } => {
+            let wish = sync::Wish { dry_run, json };
+            return Run::carry_out("sync", settings, &warnings, async |run| sync::story(run, wish).await);
+        }
     };
     match result {
         Ok(()) => Exit::Done,

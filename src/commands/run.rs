@@ -2,18 +2,22 @@
 
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::failure::Failure;
 use crate::events;
 use crate::exit::Exit;
-use crate::report::{LastRun, Log, Outcome, Screen, Service, duration};
+use crate::icloud::StateDir;
+use crate::report::{HealthCheck, LastRun, Log, Outcome, Screen, Service, duration, write_prometheus};
 use crate::settings::Settings;
 
 /// systemd is promised an end within 10 s of SIGTERM; what is not over by then is abandoned. A download that is
@@ -27,39 +31,50 @@ pub(super) struct Run {
     pub(super) service: Service,
     /// Cancelled when the run shall end.
     pub(super) stop: CancellationToken,
+    /// The command.
+    pub(super) name: &'static str,
     log: Log,
-    name: &'static str,
     started: Timestamp,
 }
 
-/// How a run ended that did not fail.
+/// How a run ended.
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) outcome: Outcome,
-    /// How far it came, or what it did, as sentences.
+    pub(super) exit: Exit,
+    /// How far it came, what it did, or why it failed, as sentences.
     pub(super) message: String,
+    /// The event in the journal, if it is more than the end of a run.
+    event: Option<&'static str>,
     /// Whether everything that Apple has is now on disk and verified.
     pub(super) complete: bool,
     /// The account of it, if it got so far.
     pub(super) ledger: Option<serde_json::Value>,
+    /// The same in figures.
+    pub(super) figures: Vec<(&'static str, u64)>,
 }
 
 impl Ending {
-    pub(super) fn new(outcome: Outcome, message: impl Into<String>) -> Self {
-        Self { outcome, message: message.into(), complete: false, ledger: None }
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::of(exit),
+            exit,
+            message: message.into(),
+            event: None,
+            complete: false,
+            ledger: None,
+            figures: Vec::new(),
+        }
     }
 
     /// The ending of a run that was asked to stop.
     pub(super) fn stopped(how_far: &str) -> Self {
-        Self::new(Outcome::Stopped, format!("Stopped on request: {how_far}."))
+        let message = format!("Stopped on request: {how_far}.");
+        Self { outcome: Outcome::Stopped, ..Self::new(Exit::Done, message) }
     }
 
-    fn exit(&self) -> Exit {
-        match self.outcome {
-            Outcome::Done | Outcome::Stopped => Exit::Done,
-            Outcome::Warnings => Exit::Warnings,
-            Outcome::Failed => Exit::Failed,
-        }
+    pub(super) fn failed(failure: &Failure) -> Self {
+        Self { event: failure.event, ..Self::new(failure.exit, failure.text()) }
     }
 }
 
@@ -73,23 +88,30 @@ impl Run {
     ) -> Exit {
         let screen = Screen::new(settings.logging.silent);
         let log = Log::start(&settings.logging, &screen);
-        let service = Service::default();
         let stop = CancellationToken::new();
-        let run = Self { settings, screen, service, stop, log, name, started: Timestamp::now() };
+        let run = Self {
+            settings,
+            screen,
+            service: Service::default(),
+            stop,
+            name,
+            log,
+            started: Timestamp::now(),
+        };
         for warning in warnings {
             warn!("{warning}.");
         }
-        let result = run.prepare().and_then(|runtime| {
-            let result = runtime.block_on(run.tell(story));
-            // Blocking work that nobody waits for any more must not hold up the end.
-            runtime.shutdown_timeout(Duration::from_secs(1));
-            result
-        });
-        run.service.stopping();
-        run.conclude(result)
+        let runtime = match run.prepare() {
+            Ok(runtime) => runtime,
+            Err(failure) => return run.conclude(Ending::failed(&failure)),
+        };
+        let exit = runtime.block_on(run.tell(story));
+        // Blocking work that nobody waits for any more must not hold up the end.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        exit
     }
 
-    fn prepare(&self) -> Result<tokio::runtime::Runtime, Failure> {
+    fn prepare(&self) -> Result<Runtime, Failure> {
         let failed = |error: std::io::Error| Failure::new(Exit::Failed, &error);
         super::identity::become_owner(&self.settings.directories).map_err(failed)?;
         let state = &self.settings.directories.state;
@@ -98,23 +120,38 @@ impl Run {
             Failure::from(error).hint("run it as the user to whom the state directory belongs")
         })?;
         // The work is waiting for the network and for disks; what computes has threads of its own.
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)
+        runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)
     }
 
-    async fn tell(
-        &self,
-        story: impl AsyncFnOnce(&Self) -> Result<Ending, Failure>,
-    ) -> Result<Ending, Failure> {
+    async fn tell(&self, story: impl AsyncFnOnce(&Self) -> Result<Ending, Failure>) -> Exit {
         info!(message_id = events::RUN_STARTED, "icps {} begins: {}.", env!("CARGO_PKG_VERSION"), self.name);
         tokio::spawn(stop_on_signal(self.stop.clone()));
+        let health = self.settings.reporting.health_check.as_deref().and_then(HealthCheck::new).map(Arc::new);
+        if let Some(health) = health.clone() {
+            // Nobody waits for a slow health check.
+            tokio::spawn(async move { health.started().await });
+        }
         let abandoned = async {
             self.stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
-        tokio::select! {
+        let result = tokio::select! {
             result = AssertUnwindSafe(story(self)).catch_unwind() => result.unwrap_or_else(|_| Err(panicked())),
             () = abandoned => Ok(Ending::stopped("what was under way was abandoned")),
+        };
+        self.service.stopping();
+        let ending = result.unwrap_or_else(|failure| Ending::failed(&failure));
+        let outcome = ending.outcome;
+        let exit = self.conclude(ending);
+        if let Some(health) = health {
+            match outcome {
+                // Neither a backup nor a failure: the next run will tell.
+                Outcome::Stopped => {}
+                Outcome::Done | Outcome::Warnings => health.ended(true, self.log.tail()).await,
+                Outcome::Failed => health.ended(false, self.log.tail()).await,
+            }
         }
+        exit
     }
 
     /// Works on something until it is done, or until the run shall end (`None`).
@@ -122,49 +159,62 @@ impl Run {
         self.stop.run_until_cancelled(work).await
     }
 
-    fn conclude(&self, result: Result<Ending, Failure>) -> Exit {
-        let (exit, ending) = match result {
-            Ok(ending) => (ending.exit(), ending),
-            Err(failure) => {
-                failure.log();
-                (failure.exit, Ending::new(Outcome::Failed, failure.text()))
-            }
-        };
+    /// Says how it ended, and remembers it.
+    fn conclude(&self, ending: Ending) -> Exit {
         let finished = Timestamp::now();
-        let took = Duration::try_from(finished.duration_since(self.started)).unwrap_or_default();
-        if ending.outcome != Outcome::Failed {
-            info!("{}", ending.message);
-        }
+        let took = duration(Duration::try_from(finished.duration_since(self.started)).unwrap_or_default());
         let how = match ending.outcome {
             Outcome::Done => "done",
             Outcome::Warnings => "done, with warnings",
             Outcome::Stopped => "stopped",
             Outcome::Failed => "failed",
         };
-        info!(message_id = events::RUN_FINISHED, "{}: {how}, after {}.", self.name, duration(took));
-        self.remember(ending, exit, finished);
+        if ending.outcome == Outcome::Failed {
+            error!(message_id = ending.event, "{}", ending.message);
+        } else {
+            info!("{}", ending.message);
+        }
+        info!(message_id = events::RUN_FINISHED, "{}: {how}, after {took}.", self.name);
+        let exit = ending.exit;
+        self.remember(ending, finished);
         exit
     }
 
-    fn remember(&self, ending: Ending, exit: Exit, finished: Timestamp) {
+    fn remember(&self, ending: Ending, finished: Timestamp) {
         let state = &self.settings.directories.state;
-        let before = LastRun::load(state);
-        let last_complete =
-            if ending.complete { Some(self.started) } else { before.and_then(|run| run.last_complete) };
+        let before = LastRun::load(state).and_then(|run| run.last_complete);
         let record = LastRun {
             command: self.name.to_owned(),
             run: self.log.run().to_owned(),
             started: self.started,
             finished,
             outcome: ending.outcome,
-            exit: exit as u8,
+            exit: ending.exit as u8,
             message: ending.message,
-            last_complete,
+            last_complete: if ending.complete { Some(self.started) } else { before },
             ledger: ending.ledger,
         };
-        if let Err(error) = record.save(state) {
+        let mut saved = record.save(state);
+        if self.settings.reporting.metrics {
+            let trust = StateDir::open(state).and_then(|state| state.overview()).ok();
+            let expiry = trust.and_then(|overview| overview.trust_expiry);
+            saved = saved.and(write_prometheus(state, &record, expiry, &ending.figures));
+        }
+        if let Err(error) = saved {
             warn!("Cannot remember this run in {}: {error}.", state.display());
         }
+    }
+}
+
+/// Work that may block: on the disk, or on a person at a terminal.
+pub(super) async fn blocking<T: Send + 'static, E: Into<Failure> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(result) => result.map_err(Into::into),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // Only the end of the runtime cancels such work, and it ends this too.
+        Err(Err(_)) => std::future::pending().await,
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tracing::{info, warn};
 
 use super::failure::Failure;
-use super::run::Run;
+use super::run::{Run, blocking};
 use crate::icloud::{Account, Client, ClientOptions, Credentials, Notice, SignInOptions, StateDir};
 use crate::library::legacy_trust_token;
 use crate::mfa::exchange::Exchange;
@@ -71,16 +71,6 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
         notice: listener(run.service.clone()),
     };
     Ok((options, client))
-}
-
-/// Work that may block, such as asking on a terminal.
-async fn blocking<T: Send + 'static, E: Into<Failure> + Send + 'static>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, Failure> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(Into::into),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
 
 fn listener(service: Service) -> Arc<dyn Fn(&Notice) + Send + Sync> {

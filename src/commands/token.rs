@@ -6,8 +6,8 @@ use super::failure::Failure;
 use super::output::print;
 use super::run::{Ending, Run};
 use super::sign_in::{local, sign_in};
+use crate::exit::Exit;
 use crate::icloud::StateDir;
-use crate::report::Outcome;
 
 /// Signs in and says where the trust token is and until when it is valid.
 pub(super) async fn story(run: &Run, print_token: bool) -> Result<Ending, Failure> {
@@ -17,7 +17,7 @@ pub(super) async fn story(run: &Run, print_token: bool) -> Result<Ending, Failur
     if print_token {
         match StateDir::open(state)?.trust_token()? {
             Some(token) => print(token.expose_secret()),
-            None => return Ok(Ending::new(Outcome::Warnings, "Signed in, but Apple gave no trust token.")),
+            None => return Ok(Ending::new(Exit::Warnings, "Signed in, but Apple gave no trust token.")),
         }
     }
     let until = match account.trust_expiry() {
@@ -25,8 +25,5 @@ pub(super) async fn story(run: &Run, print_token: bool) -> Result<Ending, Failur
         None => "expires at a time that Apple does not tell".to_owned(),
     };
     let place = state.join("session.json");
-    Ok(Ending::new(
-        Outcome::Done,
-        format!("Signed in. The trust token is in {} and {until}.", place.display()),
-    ))
+    Ok(Ending::new(Exit::Done, format!("Signed in. The trust token is in {} and {until}.", place.display())))
 }

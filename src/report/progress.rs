@@ -80,9 +80,10 @@ impl Progress {
         phase.bar.set_length(length);
     }
 
-    /// So many more bytes are done.
-    pub fn bytes(&self, more: u64) {
-        self.0.bytes.fetch_add(more, Ordering::Relaxed);
+    /// So many more bytes are done; negative if some have to be done again.
+    #[expect(clippy::cast_sign_loss, reason = "adding a negative number wraps around to the right sum")]
+    pub fn bytes(&self, more: i64) {
+        self.0.bytes.fetch_add(more as u64, Ordering::Relaxed);
         self.show();
     }
 

@@ -8,6 +8,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::exit::Exit;
+
 /// The last run, as `last-run.json` in the state directory has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastRun {
@@ -43,6 +45,17 @@ pub enum Outcome {
     Stopped,
     /// Not done; the message says why.
     Failed,
+}
+
+impl Outcome {
+    /// The outcome that belongs to an exit code.
+    pub fn of(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::Done,
+            Exit::Warnings => Self::Warnings,
+            _ => Self::Failed,
+        }
+    }
 }
 
 const NAME: &str = "last-run.json";

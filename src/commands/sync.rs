@@ -1,0 +1,200 @@
+//! `icps sync`: makes the local library mirror the one in iCloud, once.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tracing::{info, warn};
+
+use super::failure::Failure;
+use super::ledger;
+use super::open::open;
+use super::output::print;
+use super::run::{Ending, Run, blocking};
+use super::sign_in::sign_in;
+use super::watch::Watch;
+use crate::exit::Exit;
+use crate::icloud::photos::{Photos, Wanted};
+use crate::library::Library;
+use crate::model::{LocalLibrary, RemoteLibrary};
+use crate::report::{Metrics, bytes, count};
+use crate::settings::Settings;
+use crate::sync;
+use crate::sync::{Context, DryRun, Options, Plan, Policy, Stopped, Verdict, apply, judge, plan};
+
+/// How a sync was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    /// Say what would be done, and do nothing.
+    pub(super) dry_run: bool,
+    /// Print the ledger as JSON.
+    pub(super) json: bool,
+}
+
+/// One sync, from the lock to the ledger.
+pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
+    let library = open(run).await?;
+    let figures = Figures::begin(run, wish);
+    figures.status("AUTHENTICATION_STARTED", &[]);
+    let Some(account) = sign_in(run).await? else { return Ok(Ending::stopped("nothing was changed yet")) };
+    figures.status("AUTHENTICATED", &[]);
+
+    let watch = Watch::new(run);
+    let photos = Photos::new(account.clone(), wanted(&run.settings), run.settings.network.download_timeout);
+    figures.status("FETCH_N_LOAD_STARTED", &[]);
+    let Some(both) = run.until_stopped(read_both(&photos, &library, &watch)).await else {
+        return Ok(Ending::stopped("nothing was changed yet"));
+    };
+    let (remote, local) = both?;
+    watch.read();
+    figures.read(&remote, &local);
+
+    let policy = policy(&run.settings);
+    let verdict = decide(run, &remote, local, policy);
+    if wish.dry_run {
+        print(format!("{:#}", DryRun { plan: &verdict.plan, remote: &remote }).trim_end());
+        return Ok(dry_ending(&verdict));
+    }
+    figures.planned(&verdict.plan);
+    let context = Context::new(&remote, &library, &photos, options(&run.settings), &watch, &run.stop);
+    let outcome = apply(verdict, context).await;
+    if let Err(error) = account.persist().await {
+        warn!("{}", Failure::from(error).text());
+    }
+    figures.status("SYNC_COMPLETED", &[("warnings", outcome.warnings.len() as u64)]);
+    if wish.json {
+        print(&serde_json::to_string_pretty(&ledger::full(&outcome)).unwrap_or_default());
+    }
+    Ok(ending(outcome))
+}
+
+/// Reads what iCloud has and what the disk has, at the same time.
+async fn read_both(
+    photos: &Photos,
+    library: &Arc<Library>,
+    watch: &Watch,
+) -> Result<(RemoteLibrary, LocalLibrary), Failure> {
+    let scanned = Arc::clone(library);
+    let progress = |progress| watch.reading(progress);
+    let remote = async { photos.read(&progress).await.map_err(Failure::from) };
+    let local = blocking(move || scanned.scan().map_err(Failure::from));
+    tokio::try_join!(remote, local)
+}
+
+/// Plans and has the plan judged. What was on disk is forgotten as soon as that is done: it may be large.
+fn decide(run: &Run, remote: &RemoteLibrary, local: LocalLibrary, policy: Policy) -> Verdict {
+    run.service.status("Comparing");
+    tokio::task::block_in_place(|| {
+        for stray in local.strays.iter().take(ledger::MOST_NAMES) {
+            info!("Left alone, since it is not of the library: {}.", stray.display());
+        }
+        let plan = plan(remote, &local, &policy);
+        let verdict = judge(plan, remote, &local, &policy, run.settings.library.max_delete);
+        drop(local);
+        verdict
+    })
+}
+
+fn wanted(settings: &Settings) -> Wanted {
+    let library = &settings.library;
+    Wanted { live_photos: !library.skip_live_photos, alternatives: !library.skip_alternatives }
+}
+
+fn policy(settings: &Settings) -> Policy {
+    let library = &settings.library;
+    Policy { live_photos: !library.skip_live_photos, alternatives: !library.skip_alternatives }
+}
+
+fn options(settings: &Settings) -> Options {
+    Options {
+        threads: settings.network.threads,
+        max_retries: settings.network.max_retries,
+        min_free: settings.library.min_free,
+        keep_deleted: settings.library.keep_deleted,
+        now: Timestamp::now(),
+    }
+}
+
+fn dry_ending(verdict: &Verdict) -> Ending {
+    if let Some(held) = &verdict.held {
+        warn!("Attention: {held}.");
+    }
+    Ending::new(Exit::Done, "Nothing was changed: this was a dry run.")
+}
+
+fn ending(mut outcome: sync::Outcome) -> Ending {
+    let ledger = Some(ledger::brief(&outcome));
+    let figures = ledger::figures(&outcome);
+    let stopped = outcome.stopped.take();
+    let mut ending = match stopped {
+        None => {
+            let message = format!("{}{}", story_of(&outcome), ledger::sentence(&outcome));
+            let mut ending = Ending::new(outcome.exit(), message);
+            ending.complete = outcome.complete();
+            ending
+        }
+        Some(Stopped::Requested) => Ending::stopped(&format!("{} came in", downloaded(&outcome))),
+        Some(stopped) => Ending::failed(&Failure::from(stopped)),
+    };
+    ending.ledger = ledger;
+    ending.figures = figures;
+    ending
+}
+
+fn downloaded(outcome: &sync::Outcome) -> String {
+    format!("{} ({})", count(outcome.downloaded.files, "file"), bytes(outcome.downloaded.bytes))
+}
+
+/// What was done, in one sentence. Only what happened is mentioned.
+fn story_of(outcome: &sync::Outcome) -> String {
+    let albums = &outcome.albums;
+    let changed = albums.created + albums.moved + albums.named + albums.removed + albums.retired;
+    let parts = [
+        (outcome.downloaded.files, format!("{} downloaded", downloaded(outcome))),
+        (outcome.restored.files, format!("{} taken back from the trash", outcome.restored.files)),
+        (outcome.relocated, format!("{} moved", outcome.relocated)),
+        (outcome.touched, format!("{} dated anew", outcome.touched)),
+        (changed, format!("{} to albums", count(changed, "change"))),
+        (outcome.linked, format!("{} made", count(outcome.linked, "link"))),
+        (outcome.unlinked, format!("{} removed", count(outcome.unlinked, "link"))),
+        (outcome.deleted.files, format!("{} deleted", count(outcome.deleted.files, "file"))),
+    ];
+    let done: Vec<_> = parts.into_iter().filter(|(number, _)| *number > 0).map(|(_, text)| text).collect();
+    if done.is_empty() { "Nothing to do. ".to_owned() } else { format!("{}. ", done.join(", ")) }
+}
+
+/// Metrics, if they are wanted.
+struct Figures(Option<Metrics>);
+
+impl Figures {
+    fn begin(run: &Run, wish: Wish) -> Self {
+        let wanted = run.settings.reporting.metrics && !wish.dry_run;
+        Self(wanted.then(|| Metrics::begin(&run.settings.library.data_dir)))
+    }
+
+    fn status(&self, status: &str, fields: &[(&str, u64)]) {
+        if let Some(metrics) = &self.0 {
+            metrics.status(status, fields);
+        }
+    }
+
+    fn read(&self, remote: &RemoteLibrary, local: &LocalLibrary) {
+        self.status(
+            "FETCH_N_LOAD_COMPLETED",
+            &[
+                ("local_assets_loaded", local.files.len() as u64),
+                ("local_albums_loaded", local.albums.len() as u64),
+                ("remote_assets_fetched", remote.assets.len() as u64),
+                ("remote_albums_fetched", remote.albums.len() as u64),
+            ],
+        );
+    }
+
+    fn planned(&self, plan: &Plan) {
+        let files = &plan.files;
+        let (add, delete) = (files.downloads.len() as u64, files.deletions.len() as u64);
+        let keep = files.wanted().files.saturating_sub(add);
+        let fields =
+            [("assets_to_be_added", add), ("assets_to_be_deleted", delete), ("assets_to_be_kept", keep)];
+        self.status("WRITE_ASSETS_STARTED", &fields);
+    }
+}
