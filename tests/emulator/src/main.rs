@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use icloud_emulator::library::LibrarySpec;
-use icloud_emulator::{AccountOptions, Channel, Emulator, SentCode, StartError, Strictness};
+use icloud_emulator::{AccountOptions, Channel, Emulator, SentCode, StartError, Strictness, SubmitAnswer};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A faithful fake of Apple's iCloud Photos servers.
@@ -56,6 +56,9 @@ struct Serve {
     /// Sign-ins with a password within an hour before they are blocked; 0 for any number.
     #[arg(long, default_value_t = 10, value_name = "NUMBER")]
     sign_ins: u32,
+    /// Answer a right code with 204 or 200 as until May 2026, not with 409: older clients know nothing else.
+    #[arg(long)]
+    plain_success: bool,
     /// Refuse outdated nonces and missing headers, which the real servers put up with.
     #[arg(long)]
     strict: bool,
@@ -117,6 +120,7 @@ fn start(options: Serve) -> Result<Emulator, StartError> {
         name: options.account.to_lowercase(),
         password: options.password,
         sign_in_budget: (options.sign_ins > 0).then_some(options.sign_ins),
+        submit: if options.plain_success { SubmitAnswer::Success } else { SubmitAnswer::default() },
         strictness: if options.strict { Strictness::default() } else { Strictness::lenient() },
         ..AccountOptions::default()
     };

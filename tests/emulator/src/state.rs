@@ -54,7 +54,7 @@ impl State {
         }
     }
 
-    /// The number of the account and its partition, which are part of download URLs.
+    /// The partition of the account, which is part of download URLs too.
     pub fn partition(&self) -> u32 {
         self.account().options.partition
     }

@@ -21,6 +21,8 @@ pub struct AccountOptions {
     pub partition: u32,
     /// The side of the wall.
     pub region: Region,
+    /// A client that asks on the wrong side of the wall is told so with status 302, not 200.
+    pub redirects: bool,
     /// How the password becomes a key.
     pub protocol: Protocol,
     /// Rounds of PBKDF2.
@@ -81,6 +83,7 @@ impl Default for AccountOptions {
             dsid: "10203040506".to_owned(),
             partition: 61,
             region: Region::World,
+            redirects: false,
             protocol: Protocol::S2k,
             iterations: 20_064,
             second_factor: SecondFactor::default(),

@@ -35,7 +35,6 @@ impl Turn<'_> {
         if let SecondFactor::SecurityKeys(names) = &self.account.options.second_factor {
             return self.keys(names);
         }
-        let phones = self.phones();
         let mut body = match self.account.options.list_json {
             ListJson::Nested => object(json!({ "phoneNumberVerification": self.verification() })),
             ListJson::Top => self.verification(),
@@ -49,7 +48,6 @@ impl Turn<'_> {
         body.insert("noTrustedDevices".to_owned(), json!(!self.has_devices()));
         body.insert("authenticationType".to_owned(), json!("hsa2"));
         body.insert("securityCode".to_owned(), self.security_code());
-        tracing::debug!("{} phones told", phones.len());
         body.into()
     }
 

@@ -39,10 +39,7 @@ pub(crate) enum Stage {
     /// The password was right, the second factor is open.
     Challenged,
     /// Everything was right, but the account wants a repair step.
-    Repairing {
-        /// The second factor was passed.
-        verified: bool,
-    },
+    Repairing,
     /// The client is in.
     SignedIn,
 }
@@ -159,6 +156,6 @@ impl Conversation {
 
     /// The second factor was passed or is not needed.
     pub(super) fn verified(&self) -> bool {
-        matches!(self.stage, Stage::SignedIn | Stage::Repairing { verified: true })
+        matches!(self.stage, Stage::SignedIn | Stage::Repairing)
     }
 }

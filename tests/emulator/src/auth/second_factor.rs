@@ -136,7 +136,7 @@ impl Turn<'_> {
     fn accept(&mut self, code: &str) -> Reply {
         let submit = self.account.options.submit;
         self.conversation.stage = match submit {
-            SubmitAnswer::Repair => Stage::Repairing { verified: true },
+            SubmitAnswer::Repair => Stage::Repairing,
             _ => Stage::SignedIn,
         };
         match submit {

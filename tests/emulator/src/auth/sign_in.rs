@@ -132,7 +132,7 @@ impl Turn<'_> {
     /// No second factor is needed (any more), but perhaps a repair step is wanted.
     fn enter(&mut self, kind: &str) -> Reply {
         let repair = self.account.options.repair != Repair::None;
-        self.conversation.stage = if repair { Stage::Repairing { verified: true } } else { Stage::SignedIn };
+        self.conversation.stage = if repair { Stage::Repairing } else { Stage::SignedIn };
         let mut reply = reply::json(if repair { 412 } else { 200 }, &json!({ "authType": kind }));
         self.grant(&mut reply);
         reply
@@ -141,10 +141,10 @@ impl Turn<'_> {
     /// Passes over a repair step.
     pub(super) fn repair(&mut self) -> Reply {
         match (&self.conversation.stage, self.account.options.repair) {
-            (Stage::Repairing { .. }, Repair::NeedsOwner) => {
+            (Stage::Repairing, Repair::NeedsOwner) => {
                 reply::json(412, &json!({ "authType": "hsa2", "repairRequired": true }))
             }
-            (Stage::Repairing { verified: true }, _) => {
+            (Stage::Repairing, _) => {
                 self.conversation.stage = Stage::SignedIn;
                 let mut reply = reply::json(200, &json!({}));
                 self.grant(&mut reply);

@@ -20,7 +20,7 @@ impl Turn<'_> {
                 self.grant(&mut reply);
                 reply
             }
-            Stage::Repairing { .. } => reply::json(412, &json!({ "authType": "hsa2" })),
+            Stage::Repairing => reply::json(412, &json!({ "authType": "hsa2" })),
             Stage::Challenged => reply::json(409, &self.challenge_body()),
             Stage::Fresh | Stage::Proving { .. } => reply::status(401),
         }

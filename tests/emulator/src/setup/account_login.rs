@@ -60,7 +60,11 @@ impl Turn<'_> {
             Region::World => "iCloud.com",
             Region::China => "iCloud.com.cn",
         };
-        reply::json(200, &json!({ "domainToUse": domain, "dsInfo": { "dsid": self.account.options.dsid } }))
+        let status = if self.account.options.redirects { 302 } else { 200 };
+        reply::json(
+            status,
+            &json!({ "domainToUse": domain, "dsInfo": { "dsid": self.account.options.dsid } }),
+        )
     }
 
     /// Are the cookies still good? Then they are renewed.

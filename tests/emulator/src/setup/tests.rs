@@ -202,6 +202,9 @@ async fn an_account_on_the_other_side_is_sent_there() {
     let answer = browser.login().await;
     assert_eq!((answer.status, &answer.body["domainToUse"]), (200, &json!("iCloud.com.cn")));
     assert_eq!(answer.body["webservices"], Value::Null);
+    browser.account.change(|account| account.redirects = true);
+    let answer = browser.login().await;
+    assert_eq!((answer.status, &answer.body["domainToUse"]), (302, &json!("iCloud.com.cn")));
     browser.host = "setup.icloud.com.cn";
     let answer = browser.login().await;
     assert_eq!(
