@@ -47,7 +47,8 @@ pub enum Error {
     #[error(
         "Apple refused the user name or the password{}; correct them (the account's own password is needed, not \
          an app-specific one)",
-        if *.remembered { ", and they have not changed since; they were not sent again" } else { "" }
+        if *.remembered { ", and they have not changed since; they were not sent again (remove sign-in.json from the \
+         state directory to try the same ones once more)" } else { "" }
     )]
     CredentialsRefused {
         /// Whether these very credentials were refused before, so that nothing was sent this time.

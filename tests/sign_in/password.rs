@@ -61,6 +61,20 @@ async fn throttling_stops_at_once_and_for_longer_than_a_run() {
 }
 
 #[tokio::test]
+async fn throttled_services_do_not_cost_passwords() {
+    let world = World::new(|account| account.second_factor = SecondFactor::None);
+    world.emulator.faults().add(Fault {
+        on: Selector::Kind(Kind::AccountLogin),
+        when: When::Always,
+        what: Effect::Answer(Canned::unavailable()),
+    });
+    for _ in 0..3 {
+        world.sign_in(&mut world.person([])).await.unwrap_err();
+    }
+    assert_eq!((world.costs(), world.seen(Kind::AccountLogin)), ([1, 0, 0], 1));
+}
+
+#[tokio::test]
 async fn apples_wish_for_a_pause_is_remembered() {
     let world = World::new(|_| {});
     world.emulator.faults().add(Fault {

@@ -205,6 +205,22 @@ async fn a_code_that_was_not_answered_in_time_is_not_asked_for_again_by_a_timer(
 }
 
 #[tokio::test]
+async fn a_run_that_is_killed_while_it_waits_is_remembered() {
+    let mut world = World::new(|_| {});
+    let mut person = world.person([Act::Dawdle]);
+    let killed = tokio::time::timeout(std::time::Duration::from_secs(2), world.sign_in(&mut person)).await;
+    assert!(killed.is_err() && person.shown.len() == 1);
+    let mut client = String::new();
+    world.edit_session(|session| client = session["client_id"].as_str().unwrap().to_owned());
+
+    world.by_person = false;
+    let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+    assert!(matches!(error, Error::SecondFactorUnanswered { .. }), "{error}");
+    world.edit_session(|session| assert_eq!(session["client_id"], client.as_str()));
+    assert_eq!(world.costs(), [1, 1, 0]);
+}
+
+#[tokio::test]
 async fn a_conversation_that_is_over_says_so() {
     let world = World::new(|_| {});
     let error = world.sign_in(&mut world.person([Act::TooLate(Channel::Device)])).await.unwrap_err();

@@ -26,6 +26,8 @@ pub(crate) enum Act {
     TooLate(Channel),
     /// Types this.
     Type(&'static str),
+    /// Is out.
+    Dawdle,
     /// Asks for a code.
     Ask(Method),
     /// Gives up.
@@ -59,6 +61,7 @@ impl SecondFactor for Person {
             }
             Some(Act::Offline) => Ok(Step::Code(self.account.offline_code().into())),
             Some(Act::Type(code)) => Ok(Step::Code(code.into())),
+            Some(Act::Dawdle) => return Box::pin(std::future::pending()),
             Some(Act::Ask(method)) => Ok(Step::Ask(method)),
             Some(Act::Leave(reason)) => Err(reason),
             None => Err(Unanswered::TimedOut),

@@ -49,6 +49,7 @@ impl Flow {
             record.unanswered_since.get_or_insert_with(Timestamp::now);
         })
         .await?;
+        self.store().await?;
         let outcome = self.converse(reading, factor).await;
         factor.finished(outcome.is_ok());
         outcome?;

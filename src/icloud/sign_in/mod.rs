@@ -68,13 +68,15 @@ impl Flow {
         let stored = blocking(move || state.session(&username)).await?;
         self.client.session(|session| {
             *session = stored;
-            if self.options.refresh_token {
-                session.forget_trust(Timestamp::now());
-            }
             if let Some(token) = &self.options.trust_token {
                 session.take_given_trust(token.expose_secret(), Timestamp::now());
             }
+            if self.options.refresh_token {
+                session.forget_trust(Timestamp::now());
+            }
         });
+        // Before anything is sent: a client that Apple has seen must come back as the same client.
+        self.store().await?;
         if self.options.legacy_login {
             self.notify(&Notice::LegacyLoginIsGone);
         }
@@ -141,8 +143,11 @@ impl Flow {
 
     /// Enters a good standing, after the approval of a device where the account demands one.
     async fn settle(&self, services: &setup::Services) -> Result<(), Error> {
+        if services.protected {
+            self.approval().await?;
+        }
         setup::accept(&self.client, services);
-        if services.protected { self.approval().await } else { Ok(()) }
+        Ok(())
     }
 
     /// `accountLogin` with the session token, over fresh connections if the old ones lead astray. Follows an
@@ -157,10 +162,7 @@ impl Flow {
             return setup::standing(&answer, self.client.region());
         };
         let domain = super::hosts::domain(region);
-        let was_sent = self.client.session(|session| session.domain.replace(domain.to_owned()));
-        if was_sent.is_some() {
-            return Err(Error::WrongRegion { domain: domain.to_owned() });
-        }
+        self.client.session(|session| session.domain = Some(domain.to_owned()));
         self.notify(&Notice::OtherWorld(region));
         let answer = self.setup_call("accountLogin", &setup::login_body(&self.client)).await?;
         match setup::standing(&answer, region)? {

@@ -46,10 +46,10 @@ impl Flow {
     /// Whether an earlier failure forbids to send the password now.
     pub(super) async fn check_doors(&self) -> Result<(), Error> {
         let record = self.record().await?;
-        let doors: &[Door] =
-            if self.options.by_person { &[Door::SignIn] } else { &[Door::SignIn, Door::Locked] };
-        for door in doors {
-            if let Some((until, reason)) = record.closed(*door, Timestamp::now()) {
+        // Its owner may have unlocked the account, which he can say only by trying.
+        let locked = Some(Door::Locked).filter(|_| !self.options.by_person);
+        for door in [Door::Setup, Door::SignIn].into_iter().chain(locked) {
+            if let Some((until, reason)) = record.closed(door, Timestamp::now()) {
                 return Err(Error::Breaker { until, reason });
             }
         }
