@@ -288,9 +288,9 @@ fn manager(configuration: &Path) -> Manager {
 fn tree(directory: &Path) -> Vec<String> {
     let mut files = Vec::new();
     for unit in fs::read_dir(directory).unwrap() {
-        let unit = unit.unwrap();
-        for file in fs::read_dir(unit.path()).unwrap() {
-            files.push(format!("{}/{}", unit.file_name().display(), file.unwrap().file_name().display()));
+        for file in fs::read_dir(unit.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            files.push(path.strip_prefix(directory).unwrap().to_str().unwrap().to_owned());
         }
     }
     files.sort();
