@@ -589,3 +589,40 @@ fn a_client_marks_favourites_and_hides() {
     assert_eq!(answer["records"][0]["serverErrorCode"], "BAD_REQUEST");
     assert_eq!(state.unexpected().len(), 1);
 }
+
+/// Reports what a million photos cost. To be run by hand:
+/// `cargo test --release -p icloud-emulator a_million -- --ignored --nocapture`
+#[test]
+#[ignore = "takes its time and a lot of memory"]
+fn a_million_photos_are_served() {
+    let memory = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        status
+            .lines()
+            .filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"))
+            .collect::<String>()
+    };
+    let start = std::time::Instant::now();
+    let state = state(&LibrarySpec::plain(1_000_000));
+    println!("generated in {:?}; {}", start.elapsed(), memory());
+    let start = std::time::Instant::now();
+    let asset = state.library.add(ZoneKind::Primary, &NewAsset::new(Form::Jpeg));
+    state.library.delete(asset);
+    println!("added and deleted one in {:?}", start.elapsed());
+    let mut asked =
+        json!(["resOriginalRes", "resOriginalFileType", "filenameEnc", "itemType", "masterRef", "assetDate"]);
+    for keys in ["few", "all"] {
+        let (mut rank, mut seen) = (0, 0);
+        let start = std::time::Instant::now();
+        while rank < 100_000 {
+            let mut body = list(VISIBLE, rank * 10, "ASCENDING", 200, &[]);
+            body["desiredKeys"] = asked.clone();
+            let (_, answer) = send(&state, &request(Kind::Query, "private", &body, &[]));
+            seen += of_type(&answer, "CPLAsset").len();
+            rank += 100;
+        }
+        println!("{keys} fields: {seen} assets listed in {:?}", start.elapsed());
+        asked = Value::Null;
+    }
+    println!("{}", memory());
+}
