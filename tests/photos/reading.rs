@@ -107,6 +107,16 @@ async fn what_casts_doubt_on_the_listing_blocks_deletion() {
 }
 
 #[tokio::test]
+async fn a_record_that_comes_twice_has_one_problem() {
+    let world = World::new(LibrarySpec::plain(20)).await;
+    for what in [Effect::GarbledRecord, Effect::RepeatedRecords] {
+        world.emulator.faults().add(Fault { on: pages(), when: When::Times(1), what });
+    }
+    let remote = world.read().await;
+    assert_eq!((remote.assets.len(), remote.problems.len()), (19, 1), "{:?}", remote.problems);
+}
+
+#[tokio::test]
 async fn a_photo_that_arrives_meanwhile_blocks_deletion() {
     let world = World::new(plain()).await;
     let library = world.emulator.library().clone();

@@ -19,6 +19,9 @@ const REPETITIONS: usize = 10;
 /// `counted` is the server's estimate. What is below it is read in windows side by side; what may be beyond
 /// is probed until a page is empty. Ranks count assets, so a page covers as many as it holds assets, however
 /// many were asked for.
+///
+/// While photos arrive, an asset may be pushed into a window that was answered before its own, and be missed. The
+/// zone's sync token has changed then, which the caller notices, and the next run finds the asset.
 pub(super) async fn read<D: Database>(
     database: &D,
     list: &List<'_>,

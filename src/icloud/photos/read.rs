@@ -1,5 +1,7 @@
 //! Reads the whole library, and says how far it can be trusted.
 
+use std::collections::HashSet;
+
 use super::albums::{self, confined};
 use super::database::{Bounded, Database};
 use super::listing::{self, Gaps};
@@ -48,6 +50,9 @@ pub(super) async fn read<D: Database>(
             }),
         }
     }
+    // A record that comes on several pages has one problem.
+    let mut seen = HashSet::new();
+    remote.problems.retain(|problem| seen.insert((problem.subject.clone(), problem.reason.clone())));
     Ok(remote)
 }
 
