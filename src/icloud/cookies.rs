@@ -1,6 +1,8 @@
 //! A cookie jar that keeps what a browser would throw away: cookies without an expiry survive between runs,
 //! because Apple's session lives in them.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -34,12 +36,12 @@ pub(super) enum Change {
 /// Cookies of all hosts.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Jar(Vec<Cookie>);
+pub struct Jar(Vec<Cookie>);
 
 impl Jar {
     /// Takes the `Set-Cookie` lines of an answer of `host`. Lines that make no sense, or that speak for a foreign
     /// domain, are left out.
-    pub(super) fn absorb<'a>(&mut self, host: &str, lines: impl Iterator<Item = &'a str>, now: Timestamp) {
+    pub fn absorb<'a>(&mut self, host: &str, lines: impl Iterator<Item = &'a str>, now: Timestamp) {
         for change in lines.filter_map(|line| parse(line, host, now)) {
             let (name, domain, path) = match &change {
                 Change::Keep(cookie) => (&cookie.name, &cookie.domain, &cookie.path),
@@ -53,7 +55,7 @@ impl Jar {
     }
 
     /// The value of the `Cookie` header for a request, if any cookie belongs there.
-    pub(super) fn header(&self, host: &str, path: &str, now: Timestamp) -> Option<String> {
+    pub fn header(&self, host: &str, path: &str, now: Timestamp) -> Option<String> {
         let mut fitting: Vec<&Cookie> =
             self.0.iter().filter(|cookie| cookie.is_alive(now) && cookie.fits(host, path)).collect();
         // Longer paths first, as browsers do; the sort keeps the order of arrival otherwise.
@@ -76,6 +78,12 @@ impl Jar {
     /// Drops the cookies whose name begins with `prefix`.
     pub(super) fn forget(&mut self, prefix: &str) {
         self.0.retain(|cookie| !cookie.name.starts_with(prefix));
+    }
+}
+
+impl fmt::Debug for Jar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Jar({} cookies)", self.0.len())
     }
 }
 

@@ -6,7 +6,7 @@
 mod account;
 mod capture;
 mod client;
-mod cookies;
+pub mod cookies;
 mod database_error;
 pub mod download;
 mod error;

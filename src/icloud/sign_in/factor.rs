@@ -3,6 +3,8 @@
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
+use super::reading::Reading;
+
 /// A phone that Apple can send codes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phone {
@@ -28,6 +30,12 @@ pub struct Challenge {
 }
 
 impl Challenge {
+    /// Reads what an answer of the sign-in host, JSON or page, says about the second factor. Any bytes will do:
+    /// what is not understood says nothing.
+    pub fn read(body: &[u8]) -> Self {
+        Reading::of(body).challenge()
+    }
+
     /// The way that needs no choice: the devices, or the only phone where there are none.
     pub fn obvious_method(&self) -> Option<Method> {
         match (self.devices, self.phones.as_slice()) {
