@@ -269,11 +269,43 @@ async fn a_full_disk_leaves_out_and_says_so() {
 #[tokio::test]
 async fn no_more_than_32_files_are_on_their_way() {
     let disk = Disk::new();
-    let server = Server { delay: Duration::from_millis(20), ..Server::default() };
+    let gate = CancellationToken::new();
+    let server = Server { gate: Some(gate.clone()), ..Server::default() };
     let options = Options { threads: Threads::Fixed(Limit::Infinite), ..options() };
-    let outcome = disk.sync_with(&photos(0..=255), &server, options, &(), &CancellationToken::new()).await;
+    let (remote, cancel) = (photos(0..=255), CancellationToken::new());
+    let all_at_once = async {
+        while server.most_active.load(Ordering::SeqCst) < 32 {
+            tokio::task::yield_now().await;
+        }
+        gate.cancel();
+    };
+    let (outcome, ()) = tokio::join!(disk.sync_with(&remote, &server, options, &(), &cancel), all_at_once);
     assert_eq!(outcome.downloaded.files, 256);
     assert_eq!(server.most_active.load(Ordering::SeqCst), 32);
+}
+
+#[tokio::test]
+async fn a_damaged_copy_in_the_trash_is_downloaded_instead() {
+    let (disk, server) = (Disk::new(), Server::default());
+    disk.sync(&photos(1..=2), &server).await;
+    disk.sync(&photos([1]), &server).await;
+    let name = key(Zone::Primary, 2, "jpeg").file_name();
+    let copy = disk.library.root().join(".icps/trash/2026-05-05/_All-Photos").join(name);
+    std::fs::write(&copy, [9; 21]).unwrap();
+    let outcome = disk.sync(&photos(1..=2), &server).await;
+    assert_eq!((outcome.restored.files, outcome.downloaded.files, outcome.exit()), (0, 1, Exit::Done));
+    assert_eq!(disk.files(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_photo_that_was_deleted_meanwhile_is_no_failure() {
+    let disk = Disk::new();
+    let server = Server { gone: Some(checksum(2)), ..Server::default() };
+    let mut remote = photos(1..=2);
+    remote.albums = vec![album(1, "Trip", vec![0, 1])];
+    let outcome = disk.sync(&remote, &server).await;
+    assert_eq!((outcome.exit(), outcome.complete(), outcome.linked), (Exit::Done, true, 1), "{outcome:?}");
+    assert_eq!((outcome.zones[0].files.files, outcome.zones[0].on_disk), (1, 1));
 }
 
 #[tokio::test]

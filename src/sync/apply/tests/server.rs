@@ -3,10 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::icloud::Error;
 use crate::icloud::download::FetchError;
@@ -40,8 +39,10 @@ pub(crate) struct Server {
     pub(crate) chokes_on: Option<Checksum>,
     /// After so many look-ups, the session is lost.
     pub(crate) look_ups_until_lost: Option<usize>,
-    /// How long each file takes.
-    pub(crate) delay: Duration,
+    /// The asset of this file is gone.
+    pub(crate) gone: Option<Checksum>,
+    /// If there is one, no file is sent before it is cancelled.
+    pub(crate) gate: Option<CancellationToken>,
     pub(crate) look_ups: AtomicUsize,
     pub(crate) offsets: Mutex<Vec<u64>>,
     pub(crate) active: AtomicUsize,
@@ -70,13 +71,18 @@ impl Source for Server {
         if wishes.iter().any(|wish| Some(wish.checksum) == self.chokes_on) {
             return Err(Error::protocol("a record"));
         }
-        Ok(wishes.iter().map(|wish| Ok(wish.checksum)).collect())
+        let found = |wish: &Wish| {
+            if Some(wish.checksum) == self.gone { Err(Missing::Gone) } else { Ok(wish.checksum) }
+        };
+        Ok(wishes.iter().map(found).collect())
     }
 
     async fn fetch(&self, location: &Checksum, offset: u64) -> Result<(u64, Pieces), FetchError> {
         let active = self.active.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_active.fetch_max(active, Ordering::SeqCst);
-        sleep(self.delay).await;
+        if let Some(gate) = &self.gate {
+            gate.cancelled().await;
+        }
         self.active.fetch_sub(1, Ordering::SeqCst);
         self.offsets.lock().unwrap().push(offset);
         let mut bytes = content(number(location));

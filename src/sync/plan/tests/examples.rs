@@ -244,6 +244,18 @@ fn links_are_named_in_the_order_of_dates_and_redone_when_they_differ() {
 }
 
 #[test]
+fn a_link_that_leads_elsewhere_makes_room_for_ours() {
+    let mut remote = remote(vec![asset(Zone::Primary, 1, 9, "IMG.JPG")]);
+    remote.albums = vec![remote_album(1, None, "a", AlbumKind::Album, &[0])];
+    let links = vec![Link { name: "IMG.jpeg".to_owned(), target: None, modified: 5 * SECOND }];
+    let mut local = local(vec![on_disk(jpeg(1))]);
+    local.albums = vec![local_album(1, None, "a", AlbumState::Album { links })];
+    let name = "IMG.jpeg".to_owned();
+    let link = LinkStep::Link { name: name.clone(), target: jpeg(1), modified: 5 * SECOND };
+    assert_eq!(planned(&remote, &local).albums.links[0].steps, [LinkStep::Unlink { name }, link]);
+}
+
+#[test]
 fn the_links_of_an_album_that_could_not_be_read_stay() {
     let mut remote = remote(Vec::new());
     remote.albums = vec![remote_album(1, None, "renamed", AlbumKind::Album, &[])];
