@@ -45,13 +45,17 @@ impl Failure {
 
     /// Tells a person at a terminal; for commands without a log.
     pub(super) fn say(self) -> Exit {
-        complain(&format!("Error: {}", self.message));
+        for line in self.message.lines() {
+            complain(&format!("Error: {line}"));
+        }
         if let Some(hint) = self.hint {
             complain(&format!("Hint: {hint}"));
         }
         self.exit
     }
 }
+
+const PASSWORD_HINT: &str = "store it as the systemd credential icps.password, or name a --password-file";
 
 /// The message and those of its causes, as far as they say something new.
 fn chain(error: &dyn Error) -> String {
@@ -86,9 +90,7 @@ impl From<CredentialError> for Failure {
     fn from(error: CredentialError) -> Self {
         let failure = Self::new(Exit::Config, &error);
         match error {
-            CredentialError::Missing { what: "password" } => failure.hint(
-                "run `icps setup`, store it as the systemd credential icps.password, or name a --password-file",
-            ),
+            CredentialError::Missing { what: "password" } => failure.hint(PASSWORD_HINT),
             CredentialError::Missing { .. } => failure.hint("set APPLE_ID_USER in the configuration file"),
             _ => failure,
         }
@@ -147,6 +149,7 @@ impl From<icloud::Error> for Failure {
         match &error {
             E::CredentialsRefused { .. } | E::AccountLocked { .. } => failure.event(events::SIGN_IN_REFUSED),
             E::SecondFactorNeeded | E::SecondFactorUnanswered { .. } => failure.event(events::MFA_NOT_GIVEN),
+            E::NoPassword { .. } => failure.hint(PASSWORD_HINT),
             _ => failure,
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::{AlbumKind, Zone};
-use crate::report::{bytes, count};
+use crate::report::{bytes, count, number};
 use crate::sync::Outcome;
 use crate::sync::outcome::{AlbumLedger, ZoneLedger};
 
@@ -81,7 +81,7 @@ pub(super) fn sentence(outcome: &Outcome) -> String {
     let state = match (on_disk == files, outcome.complete()) {
         (true, true) => "all of them are on disk".to_owned(),
         (true, false) => "all that could be read are on disk".to_owned(),
-        (false, _) => format!("{on_disk} of the files are on disk"),
+        (false, _) => format!("{} of the files are on disk", number(on_disk)),
     };
     let warnings = match outcome.warnings.len() {
         0 => String::new(),

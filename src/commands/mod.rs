@@ -38,11 +38,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Mfa(command) => mfa::run(&settings, command),
         Command::Status { json } => status::run(&settings, json),
         Command::Token { print } => {
-            return Run::carry_out("token", settings, &warnings, async |run| token::story(run, print).await);
+            return Run::carry_out("token", false, settings, &warnings, async |run| {
+                token::story(run, print).await
+            });
         }
         Command::Sync { dry_run, json } => {
             let wish = sync::Wish { dry_run, json };
-            return Run::carry_out("sync", settings, &warnings, async |run| sync::story(run, wish).await);
+            return Run::carry_out("sync", !dry_run, settings, &warnings, async |run| {
+                sync::story(run, wish).await
+            });
         }
     };
     match result {

@@ -33,6 +33,7 @@ pub(super) struct Run {
     pub(super) stop: CancellationToken,
     /// The command.
     pub(super) name: &'static str,
+    backup: bool,
     log: Log,
     started: Timestamp,
 }
@@ -79,9 +80,11 @@ impl Ending {
 }
 
 impl Run {
-    /// Carries out the story of a command, from its first line in the log to its last.
+    /// Carries out the story of a command, from its first line in the log to its last. A `backup` is remembered,
+    /// and those who watch hear of it.
     pub(super) fn carry_out(
         name: &'static str,
+        backup: bool,
         settings: Settings,
         warnings: &[String],
         story: impl AsyncFnOnce(&Self) -> Result<Ending, Failure>,
@@ -95,6 +98,7 @@ impl Run {
             service: Service::default(),
             stop,
             name,
+            backup,
             log,
             started: Timestamp::now(),
         };
@@ -126,7 +130,8 @@ impl Run {
     async fn tell(&self, story: impl AsyncFnOnce(&Self) -> Result<Ending, Failure>) -> Exit {
         info!(message_id = events::RUN_STARTED, "icps {} begins: {}.", env!("CARGO_PKG_VERSION"), self.name);
         tokio::spawn(stop_on_signal(self.stop.clone()));
-        let health = self.settings.reporting.health_check.as_deref().and_then(HealthCheck::new).map(Arc::new);
+        let address = self.settings.reporting.health_check.as_deref().filter(|_| self.backup);
+        let health = address.and_then(HealthCheck::new).map(Arc::new);
         if let Some(health) = health.clone() {
             // Nobody waits for a slow health check.
             tokio::spawn(async move { health.started().await });
@@ -176,13 +181,16 @@ impl Run {
         }
         info!(message_id = events::RUN_FINISHED, "{}: {how}, after {took}.", self.name);
         let exit = ending.exit;
-        self.remember(ending, finished);
+        if self.backup {
+            self.remember(ending, finished);
+        }
         exit
     }
 
     fn remember(&self, ending: Ending, finished: Timestamp) {
         let state = &self.settings.directories.state;
-        let before = LastRun::load(state).and_then(|run| run.last_complete);
+        let (complete_before, ledger_before) =
+            LastRun::load(state).map(|run| (run.last_complete, run.ledger)).unwrap_or_default();
         let record = LastRun {
             command: self.name.to_owned(),
             run: self.log.run().to_owned(),
@@ -191,8 +199,8 @@ impl Run {
             outcome: ending.outcome,
             exit: ending.exit as u8,
             message: ending.message,
-            last_complete: if ending.complete { Some(self.started) } else { before },
-            ledger: ending.ledger,
+            last_complete: if ending.complete { Some(self.started) } else { complete_before },
+            ledger: ending.ledger.or(ledger_before),
         };
         let mut saved = record.save(state);
         if self.settings.reporting.metrics {

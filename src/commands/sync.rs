@@ -150,9 +150,12 @@ fn story_of(outcome: &sync::Outcome) -> String {
     let changed = albums.created + albums.moved + albums.named + albums.removed + albums.retired;
     let parts = [
         (outcome.downloaded.files, format!("{} downloaded", downloaded(outcome))),
-        (outcome.restored.files, format!("{} taken back from the trash", outcome.restored.files)),
-        (outcome.relocated, format!("{} moved", outcome.relocated)),
-        (outcome.touched, format!("{} dated anew", outcome.touched)),
+        (
+            outcome.restored.files,
+            format!("{} taken back from the trash", count(outcome.restored.files, "file")),
+        ),
+        (outcome.relocated, format!("{} moved", count(outcome.relocated, "file"))),
+        (outcome.touched, format!("{} dated anew", count(outcome.touched, "file"))),
         (changed, format!("{} to albums", count(changed, "change"))),
         (outcome.linked, format!("{} made", count(outcome.linked, "link"))),
         (outcome.unlinked, format!("{} removed", count(outcome.unlinked, "link"))),

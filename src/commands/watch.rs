@@ -28,7 +28,6 @@ struct Now {
     /// Assets listed and counted, by zone.
     listed: BTreeMap<Zone, (u64, u64)>,
     albums: bool,
-    downloads: Amount,
 }
 
 impl Watch {
@@ -75,9 +74,10 @@ impl Watch {
 
 impl Observer for Watch {
     fn start(&self, downloads: Amount) {
-        self.now().downloads = downloads;
         if downloads.files > 0 {
             info!("To download: {}, {}.", count(downloads.files, "file"), bytes(downloads.bytes));
+            let progress = self.begin("Downloading", "file", downloads.files, downloads.bytes);
+            self.now().progress = Some(progress);
         }
     }
 
@@ -96,15 +96,10 @@ impl Observer for Watch {
     }
 
     fn phase(&self, phase: Phase) {
-        let mut now = self.now();
-        now.progress = None;
+        self.now().progress = None;
         match phase {
             Phase::Files => self.service.status("Putting files right"),
-            Phase::Downloads if now.downloads.files == 0 => {}
-            Phase::Downloads => {
-                let Amount { files, bytes } = now.downloads;
-                now.progress = Some(self.begin("Downloading", "file", files, bytes));
-            }
+            Phase::Downloads => {}
             Phase::Albums => self.service.status("Putting albums right"),
             Phase::Deletions => self.service.status("Throwing away what is gone"),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::time::Instant;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
@@ -78,7 +79,7 @@ impl Person {
             if let Some(error) = &waiting.last_error {
                 warn!("{error}");
             } else {
-                info!("{}", instructions(&conversation.request));
+                info!("{}", instructions(&conversation.request, self.terminal.is_some()));
             }
             return Ok(());
         }
@@ -94,7 +95,7 @@ impl Person {
                 return Err(Unanswered::NobodyThere);
             }
         };
-        let text = instructions(&request);
+        let text = instructions(&request, self.terminal.is_some());
         info!(message_id = events::MFA_WANTED, "{text}");
         if let Some(error) = &request.last_error {
             warn!("{error}");
@@ -163,7 +164,7 @@ impl Conversation {
     }
 
     fn complain(&mut self, error: &Error) {
-        warn!("{error}.");
+        warn!("That does not do: {error}.");
         // Without its directory, the exchange would fail again and again.
         if matches!(error, Error::Io { .. }) {
             self.waiter = None;
@@ -237,35 +238,37 @@ fn wish(method: Method) -> Wish {
     Wish { method, phone }
 }
 
-/// What the person should do, in one line.
-fn instructions(request: &Request) -> String {
+/// What the person should do, in one line: here, if there is a terminal, or by the command that hands over codes.
+fn instructions(request: &Request, here: bool) -> String {
     let digits = request.digits;
+    let hand_over = if here { "type them here" } else { "hand them over: icps mfa CODE" };
+    let resend = if here { "type" } else { "icps mfa resend" };
     let number = |id: Option<u32>| {
         let phone = request.phones.iter().find(|phone| Some(phone.id) == id);
         phone.map_or_else(|| "the phone".to_owned(), |phone| phone.number.clone())
     };
     let how = match request.asked {
         Some(Wish { method: exchange::Method::Device, .. }) => format!(
-            "Allow the sign-in on a trusted device, and hand over the {digits} digits that it then shows: \
-             icps mfa CODE. If nothing pops up: icps mfa resend sms"
+            "Allow the sign-in on a trusted device; it then shows {digits} digits; {hand_over}. If nothing pops \
+             up: {resend} sms"
         ),
         Some(Wish { method: exchange::Method::Sms, phone }) => {
-            format!("Apple sends {digits} digits to {}; hand them over: icps mfa CODE", number(phone))
+            format!("Apple sends {digits} digits to {}; {hand_over}", number(phone))
         }
         Some(Wish { method: exchange::Method::Voice, phone }) => {
-            format!("Apple calls {} and says {digits} digits; hand them over: icps mfa CODE", number(phone))
+            format!("Apple calls {} and says {digits} digits; {hand_over}", number(phone))
         }
         None if request.methods.contains(&exchange::Method::Device) => format!(
-            "Apple was not asked for a code yet. Ask with: icps mfa resend device; then hand over the {digits} \
-             digits: icps mfa CODE"
+            "Apple was not asked to send it yet; to ask: {resend} device. Once {digits} digits are shown, {hand_over}"
         ),
         None => format!(
-            "Apple was not asked for a code yet. Ask with: icps mfa resend sms --phone-number-id N ({}); then \
-             hand over the {digits} digits: icps mfa CODE",
+            "Apple was not asked to send it yet; to ask: {resend} sms, for one of the phones {}. Once {digits} \
+             digits are there, {hand_over}",
             request.phone_list()
         ),
     };
-    format!("A code is needed to sign in. {how}. Waiting until {:.0}.", request.until)
+    let until = request.until.to_zoned(TimeZone::system()).strftime("%H:%M");
+    format!("A code is needed to sign in. {how}. Waiting until {until}.")
 }
 
 impl SecondFactor for Person {

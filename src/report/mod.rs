@@ -18,4 +18,4 @@ pub use progress::Progress;
 pub use record::{LastRun, Outcome};
 pub use screen::Screen;
 pub use service::Service;
-pub use units::{bytes, count, duration};
+pub use units::{bytes, count, duration, number};

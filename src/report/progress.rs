@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing::info;
 
-use super::units::{bytes, count};
+use super::units::{bytes, count, number};
 use super::{Screen, Service};
 
 /// The progress of one phase of a run: so many files, and bytes if they matter.
@@ -110,7 +110,7 @@ impl Progress {
             (phase.things.load(Ordering::Relaxed), phase.total_things.load(Ordering::Relaxed));
         let mut text = match total {
             0 => count(things, phase.thing),
-            total => format!("{things} of {}", count(total, phase.thing)),
+            total => format!("{} of {}", number(things), count(total, phase.thing)),
         };
         if phase.total_bytes > 0 {
             let done = bytes(phase.bytes.load(Ordering::Relaxed));

@@ -22,22 +22,23 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A number of things: `1 file`, `1,234 files`.
-pub fn count(number: u64, thing: &str) -> String {
+/// A number with its thousands apart: `1,234,567`.
+pub fn number(number: u64) -> String {
     let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + thing.len() + 2);
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (position, digit) in digits.chars().enumerate() {
         if position > 0 && (digits.len() - position) % 3 == 0 {
             text.push(',');
         }
         text.push(digit);
     }
-    text.push(' ');
-    text.push_str(thing);
-    if number != 1 {
-        text.push('s');
-    }
     text
+}
+
+/// A number of things: `1 file`, `1,234 files`.
+pub fn count(things: u64, thing: &str) -> String {
+    let plural = if things == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", number(things))
 }
 
 /// A span of time: `14 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.

@@ -66,7 +66,7 @@ pub struct SignIn {
     pub refresh_token: bool,
     /// Where the account lives.
     pub region: Region,
-    /// Whether to send the password instead of a proof of it.
+    /// Whether the user hopes for a way to sign in that Apple has switched off.
     pub legacy: bool,
     /// How long to wait for a code.
     pub mfa_timeout: Duration,

@@ -96,7 +96,7 @@ pub(crate) const REGION: Setting =
         .default("world");
 
 pub(crate) const LEGACY_LOGIN: Setting =
-    Setting::switch("legacy-login", "Sign in the old way, by sending the password instead of a proof of it")
+    Setting::switch("legacy-login", "Without effect since Apple switched off that way to sign in")
         .variable("LEGACY_LOGIN");
 
 pub(crate) const MFA_TIMEOUT: Setting =
