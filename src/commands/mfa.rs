@@ -13,7 +13,7 @@ pub(super) fn run(settings: &Settings, command: MfaCommand) -> Result<(), Failur
     let waiting = exchange.waiting()?;
     match command {
         MfaCommand::Status => {
-            print(&describe(waiting.as_ref()));
+            print(describe(waiting.as_ref()));
             return Ok(());
         }
         MfaCommand::Code(text) => {

@@ -1,10 +1,12 @@
 //! Standard output and standard error of commands that answer a question and end.
 
-use std::io::{self, Write};
+use std::fmt::Display;
+use std::io::{self, BufWriter, Write};
 
-/// Prints a line on standard output. Who closed it does not want to hear more.
-pub(super) fn print(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
+/// Prints on standard output, piece by piece: a text may be long. Who closed it does not want to hear more.
+pub(super) fn print(text: impl Display) {
+    let mut output = BufWriter::new(io::stdout().lock());
+    let _ = writeln!(output, "{text}").and_then(|()| output.flush());
 }
 
 /// Prints a line on standard error.

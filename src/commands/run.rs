@@ -17,7 +17,9 @@ use super::failure::Failure;
 use crate::events;
 use crate::exit::Exit;
 use crate::icloud::StateDir;
-use crate::report::{HealthCheck, LastRun, Log, Outcome, Screen, Service, duration, write_prometheus};
+use crate::report::{
+    CrashReports, HealthCheck, LastRun, Log, Outcome, Screen, Service, duration, write_prometheus,
+};
 use crate::settings::Settings;
 
 /// systemd is promised an end within 10 s of SIGTERM; what is not over by then is abandoned. A download that is
@@ -34,6 +36,7 @@ pub(super) struct Run {
     /// The command.
     pub(super) name: &'static str,
     backup: bool,
+    crash_reports: Option<CrashReports>,
     log: Log,
     started: Timestamp,
 }
@@ -92,16 +95,14 @@ impl Run {
         let screen = Screen::new(settings.logging.silent);
         let log = Log::start(&settings.logging, &screen);
         let stop = CancellationToken::new();
-        let run = Self {
-            settings,
-            screen,
-            service: Service::default(),
-            stop,
-            name,
-            backup,
-            log,
-            started: Timestamp::now(),
-        };
+        let crash_reports = settings.reporting.crash_reports.then(|| {
+            let name = settings.sign_in.credentials.known_username().ok().flatten();
+            let reports = CrashReports::new(&settings.directories.state, &log, name.into_iter().collect());
+            reports.watch_panics();
+            reports
+        });
+        let (service, started) = (Service::default(), Timestamp::now());
+        let run = Self { settings, screen, service, stop, name, backup, crash_reports, log, started };
         for warning in warnings {
             warn!("{warning}.");
         }
@@ -176,6 +177,10 @@ impl Run {
         };
         if ending.outcome == Outcome::Failed {
             error!(message_id = ending.event, "{}", ending.message);
+            // A failure that has a name is the user's to put right; the others are the program's.
+            if let Some(reports) = self.crash_reports.as_ref().filter(|_| ending.exit == Exit::Failed) {
+                reports.write(&ending.message);
+            }
         } else {
             info!("{}", ending.message);
         }

@@ -42,7 +42,7 @@ pub(super) fn run(settings: &Settings, json: bool) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&status).unwrap_or_default();
         print(&text);
     } else {
-        print(&status.text(Timestamp::now()));
+        print(status.text(Timestamp::now()));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `icps sync`: makes the local library mirror the one in iCloud, once.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -51,7 +52,13 @@ pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
     let policy = policy(&run.settings);
     let verdict = decide(run, &remote, local, policy);
     if wish.dry_run {
-        print(format!("{:#}", DryRun { plan: &verdict.plan, remote: &remote }).trim_end());
+        let plan = DryRun { plan: &verdict.plan, remote: &remote };
+        // Who reads along gets the beginning of each list; a file or a pipe gets all of it.
+        if std::io::stdout().is_terminal() {
+            print(plan);
+        } else {
+            print(format_args!("{plan:#}"));
+        }
         return Ok(dry_ending(&verdict));
     }
     figures.planned(&verdict.plan);
@@ -62,7 +69,7 @@ pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
     }
     figures.status("SYNC_COMPLETED", &[("warnings", outcome.warnings.len() as u64)]);
     if wish.json {
-        print(&serde_json::to_string_pretty(&ledger::full(&outcome)).unwrap_or_default());
+        print(format_args!("{:#}", ledger::full(&outcome)));
     }
     Ok(ending(outcome))
 }

@@ -15,8 +15,8 @@ use super::journal::is_journal;
 use super::lines::{Lines, Tail};
 use crate::settings::{LogLevel, Logging};
 
-/// The log of this process.
-#[derive(Debug, Clone)]
+/// The log of this process. The default one is empty and stays so.
+#[derive(Debug, Clone, Default)]
 pub struct Log {
     tail: Tail,
     run: String,

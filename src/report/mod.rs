@@ -1,5 +1,6 @@
 //! What the outside hears: log, progress, summary, status.
 
+mod crash;
 mod health;
 mod journal;
 mod lines;
@@ -11,6 +12,7 @@ mod screen;
 mod service;
 mod units;
 
+pub use crash::CrashReports;
 pub use health::HealthCheck;
 pub use log::Log;
 pub use metrics::{Metrics, write_prometheus};
