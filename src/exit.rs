@@ -24,6 +24,16 @@ pub enum Exit {
     Config = 78,
 }
 
+impl Exit {
+    /// The end of another process of this program.
+    pub(crate) fn from_code(code: i32) -> Option<Self> {
+        use Exit::{Config, DecisionNeeded, Done, Failed, PersonNeeded, Refused, TryLater, Usage, Warnings};
+        [Done, Failed, Usage, Warnings, PersonNeeded, DecisionNeeded, TryLater, Refused, Config]
+            .into_iter()
+            .find(|exit| i32::from(*exit as u8) == code)
+    }
+}
+
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

@@ -8,6 +8,7 @@ mod mfa;
 mod open;
 mod output;
 mod run;
+mod setup;
 mod sign_in;
 mod status;
 mod sync;
@@ -24,7 +25,7 @@ use run::Run;
 /// Does what the command line says. Everything that has to be said has been said when it returns.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let environment = |name: &str| std::env::var_os(name);
-    let Loaded { command, settings, warnings } = match settings::load(arguments, &environment) {
+    let Loaded { command, settings, answers, warnings } = match settings::load(arguments, &environment) {
         Ok(loaded) => loaded,
         Err(settings::Error::CommandLine(answer)) => {
             // Help and version go to standard output, mistakes to standard error; a closed one is no matter.
@@ -37,6 +38,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Daemon => return daemon::run(),
         Command::Mfa(command) => mfa::run(&settings, command),
         Command::Status { json } => status::run(&settings, json),
+        Command::Setup => {
+            return setup::run(&settings, &answers, &warnings).unwrap_or_else(Failure::say);
+        }
         Command::Token { print } => {
             return Run::carry_out("token", false, settings, &warnings, async |run| {
                 token::story(run, print).await

@@ -120,7 +120,7 @@ fn write(directory: &Path, unit: &str, content: &str) -> io::Result<()> {
         })
 }
 
-fn schedule(text: &str) -> Result<Cron, String> {
+pub(super) fn schedule(text: &str) -> Result<Cron, String> {
     text.parse().map_err(|error: cron::Error| error.to_string())
 }
 
@@ -131,7 +131,7 @@ fn on_calendar(cron: &Cron) -> String {
 }
 
 /// Lets a service write to the library, and not start before its disk is mounted.
-fn library(data_dir: &str) -> Result<String, String> {
+pub(super) fn library(data_dir: &str) -> Result<String, String> {
     let path = Path::new(data_dir);
     let climbs = path.components().any(|part| part == Component::ParentDir);
     if !path.is_absolute() || climbs || path.parent().is_none() {

@@ -61,3 +61,13 @@ pub fn generate(manager: &Manager, output: &Path) -> Vec<String> {
     }
     errors
 }
+
+/// Whether the generator understands a `SCHEDULE`; if not, why.
+pub fn check_schedule(text: &str) -> Result<(), String> {
+    dropins::schedule(text).map(drop)
+}
+
+/// Whether the generator can open a `DATA_DIR` to the services; if not, why.
+pub fn check_data_dir(text: &str) -> Result<(), String> {
+    dropins::library(text).map(drop)
+}

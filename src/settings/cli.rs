@@ -31,6 +31,8 @@ pub enum Command {
         /// Print it as JSON.
         json: bool,
     },
+    /// Ask for what is needed, write it down, sign in.
+    Setup,
     /// Explain what replaces the daemon.
     Daemon,
 }
@@ -73,7 +75,7 @@ pub fn definition() -> clap::Command {
         .arg_required_else_help(true)
         .propagate_version(false)
         .disable_help_subcommand(true)
-        .subcommands([sync(), token(), mfa(), status(), daemon()]);
+        .subcommands([sync(), token(), mfa(), status(), setup(), daemon()]);
     for (heading, settings) in GROUPS {
         definition =
             definition.next_help_heading(heading).args(settings.iter().map(|setting| argument(setting)));
@@ -126,6 +128,12 @@ fn status() -> clap::Command {
         .arg(flag("json", "Print it as JSON"))
 }
 
+fn setup() -> clap::Command {
+    clap::Command::new("setup").about(
+        "Ask for what is needed, write the configuration and the credential, make the library directory, sign in",
+    )
+}
+
 fn daemon() -> clap::Command {
     clap::Command::new("daemon").about("Explain what replaces the daemon: a systemd timer")
 }
@@ -176,6 +184,7 @@ fn command(matches: &mut ArgMatches) -> Result<Command, clap::Error> {
         "token" => Command::Token { print: matches.get_flag("print") },
         "mfa" => Command::Mfa(mfa_command(&mut matches).ok_or_else(unknown)?),
         "status" => Command::Status { json: matches.get_flag("json") },
+        "setup" => Command::Setup,
         "daemon" => Command::Daemon,
         _ => return Err(unknown()),
     })

@@ -110,17 +110,22 @@ impl Credentials {
         if name.is_empty() { Err(CredentialError::Missing { what: WHAT }) } else { Ok(name) }
     }
 
+    /// The password, without asking anybody.
+    pub fn known_password(&self) -> Result<Option<SecretString>, CredentialError> {
+        if let Some(password) = &self.password {
+            return Ok(Some(password.clone()));
+        }
+        if let Some(text) = first_existing(&self.password_files, "password")? {
+            return secret(&text).map(Some);
+        }
+        self.password_file.as_deref().map(|path| secret(&read_password_file(path)?)).transpose()
+    }
+
     /// The password of `username`; asks on the terminal, or through systemd, if nothing else has it. Blocks.
     pub fn password(&self, username: &str) -> Result<SecretString, CredentialError> {
         const WHAT: &str = "password";
-        if let Some(password) = &self.password {
-            return Ok(password.clone());
-        }
-        if let Some(text) = first_existing(&self.password_files, WHAT)? {
-            return secret(&text);
-        }
-        if let Some(path) = &self.password_file {
-            return secret(&read_password_file(path)?);
+        if let Some(password) = self.known_password()? {
+            return Ok(password);
         }
         let question = format!("Password of {username}: ");
         if on_terminal() {
@@ -134,11 +139,15 @@ impl Credentials {
     }
 }
 
-/// `icps.password`, and `icps.password.enc` for the encrypted one, as systemd does not let one id have both.
+/// The ids of a credential: `icps.password`, and `icps.password.enc` for the encrypted one, as systemd does not let one id have both.
+pub(crate) fn credential_ids(account: Option<&str>, what: &str) -> [String; 2] {
+    let prefix = account.map_or_else(|| "icps".to_owned(), |name| format!("icps.{name}"));
+    [format!("{prefix}.{what}"), format!("{prefix}.{what}.enc")]
+}
+
 fn credential_files(directory: Option<&OsString>, account: Option<&str>, what: &str) -> Vec<PathBuf> {
     let Some(directory) = directory.map(Path::new) else { return Vec::new() };
-    let prefix = account.map_or_else(|| "icps".to_owned(), |name| format!("icps.{name}"));
-    [format!("{prefix}.{what}"), format!("{prefix}.{what}.enc")].iter().map(|id| directory.join(id)).collect()
+    credential_ids(account, what).iter().map(|id| directory.join(id)).collect()
 }
 
 fn first_existing(
@@ -178,7 +187,8 @@ fn secret(text: &str) -> Result<SecretString, CredentialError> {
     Ok(SecretString::from(text))
 }
 
-fn on_terminal() -> bool {
+/// Whether a person can be asked.
+pub(crate) fn on_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 

@@ -3,9 +3,11 @@
 //! [`load`] reads all of them, before anything is touched, and gives a [`Settings`] whose values are valid, or an
 //! [`Error`] that names every bad value with its option, its place, and what was expected.
 
+mod answers;
 mod cli;
 mod credentials;
 mod directories;
+pub(crate) mod edit;
 mod error;
 pub(crate) mod file;
 mod layers;
@@ -22,13 +24,16 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub(crate) use answers::written_variables;
+pub use answers::{Answer, Answers};
 pub use cli::{Command, MfaCommand, definition};
 pub use credentials::{CredentialError, Credentials};
+pub(crate) use credentials::{credential_ids, on_terminal};
+pub(crate) use directories::User;
 pub use directories::{Directories, SERVICE_USER};
 pub use error::{BadValue, Error, Origin};
 pub use values::{AccountName, Limit, LogLevel, MaxDelete, MfaPush, Rate, Region, Threads};
 
-use directories::User;
 use layers::{ConfigFile, Layers};
 use options::Setting;
 use values::{Days, MfaTimeout, Patience, Size, WebAddress};
@@ -144,6 +149,8 @@ pub struct Loaded {
     pub command: Command,
     /// How to do it.
     pub settings: Settings,
+    /// What a setup need not ask.
+    pub answers: Answers,
     /// What is odd about the configuration, to be logged once there is a log.
     pub warnings: Vec<String>,
 }
@@ -162,7 +169,8 @@ pub fn load(
     let account: Option<AccountName> = layers.value(&options::ACCOUNT).map(|(name, _)| name);
     refused(&layers)?;
     let name = account.as_ref().map(AccountName::as_str);
-    layers.file = read_file(&layers, name, user, &mut warnings)?;
+    let candidates = candidates(&layers, name, user, &command);
+    layers.file = candidates.read(&mut warnings)?;
     let directories = Directories::find(name, user, environment)?;
     let settings = Settings {
         sign_in: sign_in(&layers, name, &mut warnings),
@@ -173,9 +181,10 @@ pub fn load(
         account,
         directories,
     };
-    units(&layers, &mut warnings);
+    units(&layers, &command, &mut warnings);
     refused(&layers)?;
-    Ok(Loaded { command, settings, warnings })
+    let answers = Answers::new(&layers, candidates.paths, &settings.library.data_dir);
+    Ok(Loaded { command, settings, answers, warnings })
 }
 
 fn refused(layers: &Layers<'_>) -> Result<(), Error> {
@@ -263,7 +272,7 @@ fn reporting(layers: &Layers<'_>) -> Reporting {
 }
 
 /// What only the units use: nothing here depends on it, so a wrong hope deserves a word.
-fn units(layers: &Layers<'_>, warnings: &mut Vec<String>) {
+fn units(layers: &Layers<'_>, command: &Command, warnings: &mut Vec<String>) {
     if let Some((port, origin)) = layers.text(&options::PORT) {
         if !port.parse::<u16>().is_ok_and(|port| port > 0) {
             layers.refuse_text(&options::PORT, &port, origin, "expected a port from 1 to 65535");
@@ -279,34 +288,51 @@ fn units(layers: &Layers<'_>, warnings: &mut Vec<String>) {
             "--web-base-path {origin} has no effect here: only the receiver behind icps-mfa-http.socket uses it"
         ));
     }
-    if let Some((_, Origin::CommandLine)) = layers.text(&options::SCHEDULE) {
+    let only_here = matches!(layers.text(&options::SCHEDULE), Some((_, Origin::CommandLine)));
+    if only_here && !matches!(command, Command::Setup) {
         warnings.push(
             "--schedule has no effect here: the timer reads SCHEDULE from the configuration file".into(),
         );
     }
 }
 
-fn read_file(
-    layers: &Layers<'_>,
-    account: Option<&str>,
-    user: User,
-    warnings: &mut Vec<String>,
-) -> Result<Option<ConfigFile>, Error> {
+/// Where the configuration file may be.
+struct Candidates {
+    /// The first that exists counts.
+    paths: Vec<PathBuf>,
+    /// Whether somebody wants one of them to be there.
+    wanted: bool,
+}
+
+fn candidates(layers: &Layers<'_>, account: Option<&str>, user: User, command: &Command) -> Candidates {
     let named = layers.text(&options::CONFIG).map(|(path, _)| vec![PathBuf::from(path.as_str())]);
     // Whoever names a file, or an account, wants it to be there.
-    let origin = if named.is_some() || account.is_some() { Origin::CommandLine } else { Origin::Default };
-    let paths = named.unwrap_or_else(|| directories::configuration_files(account, user, layers.environment));
-    let mut missing = None;
-    for path in paths {
-        match std::fs::read_to_string(&path) {
-            Ok(text) => return ConfigFile::parse(&path, &text, warnings).map(Some),
-            Err(source) if source.kind() == io::ErrorKind::NotFound => missing = Some((path, source)),
-            Err(source) => return Err(Error::File { path, origin, source }),
-        }
+    let wanted = named.is_some() || account.is_some();
+    let mut paths =
+        named.unwrap_or_else(|| directories::configuration_files(account, user, layers.environment));
+    let setup = matches!(command, Command::Setup);
+    if setup {
+        // What it will write; a person's setup has nothing to do with the service's file.
+        paths.truncate(1);
     }
-    match missing {
-        Some((path, source)) if origin == Origin::CommandLine => Err(Error::File { path, origin, source }),
-        _ => Ok(None),
+    Candidates { paths, wanted: wanted && !setup }
+}
+
+impl Candidates {
+    fn read(&self, warnings: &mut Vec<String>) -> Result<Option<ConfigFile>, Error> {
+        let origin = if self.wanted { Origin::CommandLine } else { Origin::Default };
+        let mut missing = None;
+        for path in &self.paths {
+            match std::fs::read_to_string(path) {
+                Ok(text) => return ConfigFile::parse(path, &text, warnings).map(Some),
+                Err(source) if source.kind() == io::ErrorKind::NotFound => missing = Some((path, source)),
+                Err(source) => return Err(Error::File { path: path.clone(), origin, source }),
+            }
+        }
+        match missing {
+            Some((path, source)) if self.wanted => Err(Error::File { path: path.clone(), origin, source }),
+            _ => Ok(None),
+        }
     }
 }
 
