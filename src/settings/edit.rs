@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use zeroize::Zeroizing;
 
-use super::file::{self, BadLine};
+use super::file::{self, Assignment, BadLine};
 
 /// Gives names their values. Lines that need no change, comments and unknown ones stay as they are; a new line goes
 /// behind a comment that shows the name, else to the end. An empty value unsets a name, and writes no new line.
@@ -12,21 +12,17 @@ use super::file::{self, BadLine};
 /// Values must not contain line breaks. Fails if the text is no configuration file.
 pub(crate) fn edit(text: &str, wishes: &[(&str, &str)]) -> Result<Zeroizing<String>, BadLine> {
     // The last of several assignments is the one that counts.
-    let lines: HashMap<String, usize> =
-        file::parse(text)?.into_iter().map(|found| (found.name, found.line)).collect();
-    let values: HashMap<String, Zeroizing<String>> =
-        file::parse(text)?.into_iter().map(|found| (found.name, found.value)).collect();
-    let mut replaced: HashMap<usize, String> = HashMap::new();
-    let mut added: Vec<(Option<usize>, String)> = Vec::new();
+    let assigned: HashMap<String, Assignment> =
+        file::parse(text)?.into_iter().map(|found| (found.name.clone(), found)).collect();
+    let mut replaced: HashMap<usize, Zeroizing<String>> = HashMap::new();
+    let mut added: Vec<(Option<usize>, Zeroizing<String>)> = Vec::new();
     for &(name, value) in wishes {
-        let written = format!("{name}={}", quoted(value));
-        match lines.get(name) {
-            Some(_) if values.get(name).is_some_and(|now| now.as_str() == value) => {}
-            Some(line) => {
-                replaced.insert(*line, written);
-            }
+        let written = || Zeroizing::new([name, "=", &quoted(value)].concat());
+        match assigned.get(name) {
+            Some(now) if now.value.as_str() == value => {}
+            Some(now) => drop(replaced.insert(now.line, written())),
             None if value.is_empty() => {}
-            None => added.push((example(text, name), written)),
+            None => added.push((example(text, name), written())),
         }
     }
     Ok(assemble(text, &replaced, &added))
@@ -45,8 +41,8 @@ fn example(text: &str, name: &str) -> Option<usize> {
 
 fn assemble(
     text: &str,
-    replaced: &HashMap<usize, String>,
-    added: &[(Option<usize>, String)],
+    replaced: &HashMap<usize, Zeroizing<String>>,
+    added: &[(Option<usize>, Zeroizing<String>)],
 ) -> Zeroizing<String> {
     let (mark, body) = text.strip_prefix('\u{feff}').map_or(("", text), |body| ("\u{feff}", body));
     let ending = if body.contains("\r\n") { "\r\n" } else { "\n" };
@@ -83,14 +79,15 @@ fn push_line(text: &mut String, line: &str, ending: &str) {
 }
 
 /// A value as the file wants it after `NAME=`.
-fn quoted(value: &str) -> String {
+fn quoted(value: &str) -> Zeroizing<String> {
     if value.trim() == value && !value.starts_with(['"', '\'']) {
-        return value.to_owned();
+        return Zeroizing::new(value.to_owned());
     }
     if !value.contains('\'') {
-        return format!("'{value}'");
+        return Zeroizing::new(["'", value, "'"].concat());
     }
-    let mut text = String::from('"');
+    let mut text = Zeroizing::new(String::with_capacity(2 * value.len() + 2));
+    text.push('"');
     for character in value.chars() {
         if matches!(character, '"' | '\\' | '$' | '`') {
             text.push('\\');
