@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use icloud_emulator::library::LibrarySpec;
-use icloud_emulator::{AccountOptions, Channel, Emulator, SentCode, StartError, Strictness, SubmitAnswer};
+use icloud_emulator::library::{LibrarySpec, Rng};
+use icloud_emulator::{
+    AccountOptions, Channel, Emulator, LibraryHandle, SentCode, StartError, Strictness, SubmitAnswer,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A faithful fake of Apple's iCloud Photos servers.
@@ -22,7 +24,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve one account until interrupted; print what a client has to have in its environment.
+    /// Serve one account until interrupted; print what a client has to have in its environment. A line
+    /// `change N` on standard input makes N changes to the library.
     Serve(Serve),
 }
 
@@ -103,8 +106,11 @@ fn serve(options: Serve) -> Result<(), StartError> {
         Ok::<_, io::Error>((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
     });
     let (mut interrupt, mut terminate) = stop?;
+    let seed = options.seed;
     let emulator = start(options)?;
     announce(&emulator)?;
+    let library = emulator.library().clone();
+    std::thread::spawn(move || obey(&library, seed));
     runtime.block_on(async {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -134,6 +140,22 @@ fn start(options: Serve) -> Result<Emulator, StartError> {
         builder = builder.ca_file(path);
     }
     options.listen.into_iter().fold(builder, icloud_emulator::Builder::listen).start()
+}
+
+/// Follows the lines of standard input: `change N` makes N changes to the library, as its owner would.
+fn obey(library: &LibraryHandle, seed: u64) {
+    let mut rng = Rng::new(seed);
+    for line in io::stdin().lines().map_while(Result::ok) {
+        match line.strip_prefix("change ").map(str::parse::<u32>) {
+            Some(Ok(times)) => {
+                for _ in 0..times {
+                    eprintln!("{}", library.mutate(&mut rng));
+                }
+                eprintln!("changed {times}");
+            }
+            _ => eprintln!("not understood: {line:?}; expected: change NUMBER"),
+        }
+    }
 }
 
 /// Prints the environment as lines for a shell.
