@@ -1,0 +1,56 @@
+//! The package is upgraded, and purged in the end.
+
+use crate::library;
+use crate::scene::{HANGS, Scene};
+
+const SYNC: &str = "icps-sync.service";
+
+/// A newer version is installed during a sync, which goes on.
+pub(crate) fn upgrade(scene: &Scene) {
+    let (guest, jane) = (&scene.guest, &scene.jane);
+    guest.shell(
+        "dpkg-deb --raw-extract icps.deb next
+         sed -i 's/^Version: .*/&+next/' next/DEBIAN/control
+         dpkg-deb --build next icps-next.deb",
+    );
+    jane.add_photos(HANGS);
+    guest.shell(&format!("systemctl start --no-block {SYNC}"));
+    scene.wait_for_the_middle(jane);
+    let run = guest.property(SYNC, "InvocationID");
+    let configuration = guest.shell("cat /etc/icps/icps.conf");
+
+    guest.shell("apt-get install --yes ./icps-next.deb");
+    assert!(guest.shell("dpkg-query --show --showformat='${Version}' icps").ends_with("+next"));
+    assert_eq!(guest.property(SYNC, "InvocationID"), run, "the sync goes on");
+    assert_eq!(guest.property(SYNC, "ActiveState"), "activating");
+    assert_eq!(guest.shell("cat /etc/icps/icps.conf"), configuration);
+    for unit in ["icps.timer", "icps@alice.timer", "icps-mfa.socket", "icps-mfa@alice.socket"] {
+        assert_eq!(guest.property(unit, "ActiveState"), "active", "{unit}");
+        assert_eq!(guest.property(unit, "UnitFileState"), "enabled", "{unit}");
+    }
+    jane.apple.faults().clear();
+    guest.shell(&format!("systemctl stop {SYNC}"));
+    guest.start_and_succeed(SYNC);
+    library::assert_complete(&scene.library(jane), jane.apple.library());
+}
+
+/// State, credentials and configuration go; the libraries stay.
+pub(crate) fn purge(scene: &Scene) {
+    let guest = &scene.guest;
+    guest.shell("apt-get purge --yes icps");
+    assert_eq!(
+        guest.shell("ls -d /etc/icps /var/lib/icps /var/cache/icps /run/icps /etc/credstore*/icps.* /usr/lib/systemd/system/icps* 2>/dev/null || true"),
+        ""
+    );
+    assert_eq!(guest.shell("find /etc/systemd/system /var/lib/systemd/timers /var/lib/systemd/deb-systemd-helper-enabled -name '*icps*' -not -path '*.d/*' -not -name '*.d'"), "");
+    assert_eq!(
+        guest.shell(
+            "systemctl list-units --all --no-legend 'icps*.timer' 'icps*.socket' 'icps-sync*' 'icps-mfa*'"
+        ),
+        ""
+    );
+    assert_eq!(guest.shell("systemctl --failed --no-legend"), "");
+    for account in [&scene.jane, &scene.alice] {
+        library::assert_complete(&scene.library(account), account.apple.library());
+    }
+}
