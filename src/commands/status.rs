@@ -70,14 +70,15 @@ fn gather(settings: &Settings) -> Result<Status, Failure> {
 /// When the timer elapses next. `None` without systemd, or if it is not enabled.
 fn next_run(account: Option<&str>) -> Option<Timestamp> {
     let timer = account.map_or_else(|| "icps.timer".to_owned(), |name| format!("icps@{name}.timer"));
+    // `systemctl show` gives this time only in words.
     let output = Command::new("systemctl")
-        .args(["show", "--timestamp=unix", "--value", "--property=NextElapseUSecRealtime", "--", &timer])
+        .args(["list-timers", "--all", "--output=json", "--", &timer])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()
         .ok()?;
-    let text = std::str::from_utf8(&output.stdout).ok()?.trim();
-    Timestamp::from_second(text.strip_prefix('@')?.parse().ok()?).ok()
+    let timers: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    Timestamp::from_microsecond(timers.get(0)?.get("next")?.as_i64()?).ok()
 }
 
 impl Status {
