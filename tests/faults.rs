@@ -119,3 +119,43 @@ fn no_network_means_try_later() {
         .unwrap();
     run.expect(75);
 }
+
+#[test]
+fn odd_pages_are_understood() {
+    for what in [Effect::MissingUrls, Effect::SplitPairs, Effect::RepeatedRecords, Effect::ShortPage(7)] {
+        heals(Selector::Kind(Kind::Query), some(0.5), what);
+    }
+    heals(Selector::Kind(Kind::Content), When::Always, Effect::IgnoreRange);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_named_and_holds_deletions_back() {
+    let machine = machine();
+    machine.sync().expect(0);
+    let victim = machine.emulator.library().visible_assets().remove(0);
+    machine.emulator.library().delete(victim.asset);
+    let before = picture(&machine.library());
+    machine.emulator.faults().add(Fault {
+        on: Selector::Kind(Kind::Query),
+        when: When::Always,
+        what: Effect::GarbledRecord,
+    });
+    machine.sync().expect(3);
+    let after = picture(&machine.library());
+    for path in before.keys().filter(|path| path.starts_with("_All-Photos")) {
+        assert!(after.contains_key(path), "{} is gone", path.display());
+    }
+    machine.emulator.faults().clear();
+    machine.sync().expect(0);
+    machine.assert_mirrored();
+}
+
+#[test]
+fn a_download_that_hangs_is_given_up_and_resumed() {
+    heals(Selector::Kind(Kind::Content), When::Numbers(3..4), Effect::Hang(100));
+}
+
+#[test]
+fn an_answer_that_hangs_is_asked_for_again() {
+    heals(Selector::Kind(Kind::Query), When::Numbers(2..3), Effect::Hang(10));
+}
