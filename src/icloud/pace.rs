@@ -11,6 +11,9 @@ use crate::settings::{Limit, Rate};
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 /// The longest pause that we choose ourselves.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+/// Metadata requests are at least this far apart, whatever the user's rate. Apple answers in tenths of a second, so
+/// that this is felt only where something is wrong.
+const CLOSEST: Duration = Duration::from_millis(5);
 /// While Apple throttles, requests are this far apart, doubled with every level of the back-off.
 const CAREFUL_SPACING: Duration = Duration::from_millis(50);
 /// So many good answers in a row lower the level by one.
@@ -41,7 +44,7 @@ impl Pace {
             Limit::AtMost(requests) => rate.interval / requests.max(1),
             Limit::Infinite => Duration::ZERO,
         };
-        Self { spacing, state: Mutex::default() }
+        Self { spacing: spacing.max(CLOSEST), state: Mutex::default() }
     }
 
     /// Waits until a metadata request may be sent.
@@ -137,10 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rate_nobody_waits() {
-        let pace = Pace::new(Rate::default());
-        let now = Instant::now();
-        assert!((0..5).all(|_| pace.lock().reserve(pace.spacing, now) == now));
+    fn no_rate_is_without_bounds() {
+        for requests in [Limit::Infinite, Limit::AtMost(1_000_000)] {
+            let pace = Pace::new(Rate { requests, interval: second(1) });
+            let now = Instant::now();
+            let turns = (0..201).map(|_| pace.lock().reserve(pace.spacing, now));
+            assert_eq!(turns.last(), Some(now + second(1)));
+        }
     }
 
     #[test]
