@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use icloud_emulator::library::LibrarySpec;
+use icloud_emulator::library::{AlbumSpec, LibrarySpec};
 use icloud_emulator::{Kind, Role};
 use icps_bench::figures::{number, ratio};
 use icps_bench::listing::RANKS;
@@ -29,6 +29,12 @@ struct Cli {
     /// What a family has, with Live Photos, videos and edits, instead of nothing but stills.
     #[arg(long)]
     family: bool,
+    /// Albums of each library.
+    #[arg(long, default_value_t = 3)]
+    albums: usize,
+    /// The most photos of an album.
+    #[arg(long, default_value_t = 200)]
+    members: usize,
     /// Further arguments of the program, such as --download-threads=32.
     #[arg(long, value_delimiter = ' ', allow_hyphen_values = true)]
     arguments: Vec<String>,
@@ -98,7 +104,9 @@ impl Bench {
 
     fn machine(&self, assets: usize) -> Result<Machine> {
         let mixture = if self.cli.family { LibrarySpec::small() } else { LibrarySpec::plain(assets) };
-        let spec = LibrarySpec { assets, ..mixture }.sizes(self.cli.size, self.cli.size);
+        let (albums, members) = (self.cli.albums, self.cli.members);
+        let albums = AlbumSpec { albums, members, ..mixture.albums.clone() };
+        let spec = LibrarySpec { assets, albums, ..mixture }.sizes(self.cli.size, self.cli.size);
         Machine::new(spec, &self.cli.directory)
     }
 
