@@ -131,8 +131,10 @@ impl Account {
         let body = Bytes::from(body.to_string());
         let mut patience = Patience::new(self.0.client.retries());
         loop {
-            let generation = self.0.generation.load(Ordering::Acquire);
             self.0.client.pace().metadata_turn().await;
+            // A session that is just being renewed has neither address nor cookies.
+            drop(self.0.renewed.lock().await);
+            let generation = self.0.generation.load(Ordering::Acquire);
             let sent = Instant::now();
             let outcome = self.0.client.send(self.database_request(area, call, body.clone())?).await;
             let answer = match outcome {
