@@ -40,3 +40,17 @@ setup_rust() {
     fi
     recent_enough || { echo "cargo $MINIMUM_RUST or newer is needed; found: $(cargo --version)" >&2; exit 1; }
 }
+
+# skipped REASON: says so; nothing may be skipped in CI.
+skipped() {
+    echo "SKIPPED: $*" >&2
+    [[ -z ${CI:-} ]] || exit 1
+}
+
+# cargo_tool NAME: a program from crates.io; false where the compiler is too old for it.
+cargo_tool() {
+    command -v "$1" >/dev/null && return
+    cargo install --quiet --locked "$1" && return
+    skipped "$1 cannot be built with $(cargo --version)"
+    return 1
+}
