@@ -7,6 +7,9 @@ use std::time::Instant;
 
 use crate::guest::{Guest, PATIENCE};
 
+/// Interrupts the command, as a line.
+pub(crate) const CONTROL_C: &str = "\u{3}";
+
 /// A command that runs on a terminal of its own.
 pub(crate) struct Terminal {
     child: Child,
@@ -57,13 +60,12 @@ impl Terminal {
         keyboard.write_all(format!("{line}\n").as_bytes()).and_then(|()| keyboard.flush()).unwrap();
     }
 
-    /// Waits for the end of the command, which has to succeed, and gives the rest of what it showed.
-    pub(crate) fn finish(mut self) -> String {
+    /// Waits for the end of the command: its exit status, and the rest of what it showed.
+    pub(crate) fn finish(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         while let Ok(bytes) = self.screen.recv() {
             self.shown.push_str(&String::from_utf8_lossy(&bytes));
         }
-        assert!(status.success(), "{status}: {}", self.shown);
-        self.shown
+        (status.code(), self.shown)
     }
 }

@@ -10,7 +10,7 @@ use crate::scene::Scene;
 
 pub(crate) fn sync_with_a_code(scene: &Scene) {
     let (guest, jane) = (&scene.guest, &scene.jane);
-    let begin = guest.moment();
+    let (begin, arrived) = (guest.moment(), jane.apple.account().codes_arrived());
     guest.shell("systemctl start --no-block icps-sync.service");
 
     // The journal and the status ask for a code.
@@ -36,7 +36,7 @@ pub(crate) fn sync_with_a_code(scene: &Scene) {
         said(&refused)
     );
 
-    let code = jane.code(guest, 0, Channel::Device);
+    let code = jane.code(guest, arrived, Channel::Device);
     let wrong = if code == "000000" { "111111" } else { "000000" };
     let (body, status) = jane.ask(guest, MEMBER, "POST", "/mfa?code=12345");
     assert_eq!((body.contains("Expecting 6 digits"), status.as_str()), (true, "400"), "{body}");

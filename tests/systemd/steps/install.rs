@@ -4,6 +4,7 @@ use crate::guest::Guest;
 use crate::package::package;
 use crate::process::said;
 use crate::scene::Scene;
+use crate::terminal::{CONTROL_C, Terminal};
 
 /// May hand in codes, as a member of the group.
 pub(crate) const MEMBER: &str = "member";
@@ -53,17 +54,43 @@ fn exposure(guest: &Guest, unit: &str) -> f64 {
     number.unwrap_or_else(|| panic!("no exposure in {last:?}"))
 }
 
-/// Writes the configuration, and the password as a credential.
+/// Answers the questions of `icps setup` on a terminal. Nobody has a device at hand, so the sign-in is left for later.
 pub(crate) fn set_up(scene: &Scene) {
-    let guest = &scene.guest;
-    let account = scene.jane.apple.account().options();
-    guest.shell(&format!("install -d -o _icps -g _icps -m 0750 {}", scene.jane.data_dir));
-    guest.shell(&format!("echo 'APPLE_ID_USER={}' >> /etc/icps/icps.conf", account.name));
-    guest.shell(&format!("(umask 077; printf %s '{}' > /etc/credstore/icps.password)", account.password));
-    scene.lead_to_apple(&scene.jane, "icps-.service.d/10-proxy.conf");
-    guest.shell("systemctl daemon-reload");
-    let writable = guest.property("icps-sync.service", "ReadWritePaths");
-    assert_eq!(writable, scene.jane.data_dir);
+    let (guest, jane) = (&scene.guest, &scene.jane);
+    let account = jane.apple.account().options();
+    scene.lead_to_apple(jane, "icps-.service.d/10-proxy.conf");
+    let mut terminal = Terminal::run(guest, &format!("env {} icps setup", jane.environment()));
+    for (question, answer) in [
+        ("Apple ID: ", account.name.as_str()),
+        ("Password", &account.password),
+        ("Library directory [/srv/icloud-photos-library]: ", ""),
+        ("When to sync", "15 3 * * *"),
+        ("Region", ""),
+        ("Write this down", "y"),
+        ("Code: ", CONTROL_C),
+    ] {
+        terminal.wait_for(question);
+        terminal.type_line(answer);
+    }
+    let (status, shown) = terminal.finish();
+    assert_eq!(status, Some(130), "{shown}");
+
+    let configuration = guest.shell("cat /etc/icps/icps.conf");
+    for line in [&format!("APPLE_ID_USER={}", account.name), "SCHEDULE=15 3 * * *"] {
+        assert!(configuration.contains(line), "{line}: {configuration}");
+    }
+    assert!(!configuration.contains(&account.password), "the password is a credential");
+    for (path, mode) in [
+        ("/etc/icps/icps.conf", "root:_icps 640"),
+        ("/etc/credstore.encrypted/icps.password.enc", "root:root 600"),
+        (jane.data_dir, "_icps:_icps 2750"),
+        ("/var/lib/icps", "_icps:_icps 700"),
+    ] {
+        assert_eq!(guest.shell(&format!("stat --format='%U:%G %a' {path}")), mode, "{path}");
+    }
+    assert_eq!(guest.property("icps-sync.service", "ReadWritePaths"), jane.data_dir);
+    let calendar = guest.property("icps.timer", "TimersCalendar");
+    assert!(calendar.contains("*-*-* 03:15:00"), "{calendar}");
 }
 
 pub(crate) fn enable_timer(scene: &Scene) {

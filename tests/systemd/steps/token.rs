@@ -24,7 +24,8 @@ pub(crate) fn renew(scene: &Scene) {
     let code = jane.code(guest, arrived, Channel::Device);
     terminal.wait_for("Code: ");
     terminal.type_line(&code);
-    let shown = terminal.finish();
+    let (status, shown) = terminal.finish();
+    assert_eq!(status, Some(0), "{shown}");
     assert!(shown.contains("Signed in") && !shown.contains(&password), "{shown}");
     assert!(trust_expiry(scene) > before, "{before}");
     assert_eq!(guest.shell("stat --format='%U %a' /var/lib/icps/session.json"), "_icps 600");
