@@ -30,10 +30,12 @@
 //! | 4 | `main` | parse, dispatch, exit code |
 //! | 3 | [`commands`] | one file a command; each reads like its story |
 //! | 2 | [`sync`], [`mfa`], [`report`] | plan and apply; the exchange of codes; what the outside hears |
+//! | 2 | [`archive`] | what iCloud may lose once an album is archived |
 //! | 2 | [`generator`], [`receiver`] | configuration into drop-ins for the units; codes over HTTP |
 //! | 1 | [`icloud`], [`library`] | Apple's protocol; the directory on disk. They do not know each other |
 //! | 0 | [`model`], [`settings`], [`exit`], [`events`] | values, configuration, exit codes, names of journal events |
 
+pub mod archive;
 pub mod commands;
 pub mod events;
 pub mod exit;

@@ -162,6 +162,7 @@ impl From<library::Error> for Failure {
             E::Locked { .. } => Self::new(Exit::TryLater, &error).event(events::LOCK_HELD),
             decision if decision.needs_decision() => Self::new(Exit::DecisionNeeded, &error),
             E::LibraryVersion { .. } | E::NotADirectory { .. } => Self::new(Exit::Config, &error),
+            E::NotAnAlbum { .. } => Self::new(Exit::Usage, &error),
             _ => Self::new(Exit::Failed, &error),
         }
     }

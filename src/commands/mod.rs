@@ -1,5 +1,6 @@
 //! The commands: one file each, and what they share.
 
+mod archive;
 mod daemon;
 mod failure;
 mod identity;
@@ -40,6 +41,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Status { json } => status::run(&settings, json),
         Command::Setup => {
             return setup::run(&settings, &answers, &warnings).unwrap_or_else(Failure::say);
+        }
+        Command::Archive { path } => {
+            return Run::carry_out("archive", true, settings, &warnings, async |run| {
+                archive::story(run, &path).await
+            });
         }
         Command::Token { print } => {
             return Run::carry_out("token", false, settings, &warnings, async |run| {

@@ -77,6 +77,14 @@ impl Ending {
         Self { outcome: Outcome::Stopped, ..Self::new(Exit::Done, message) }
     }
 
+    /// Not everything went well after all.
+    pub(super) fn warn(&mut self) {
+        if self.exit == Exit::Done {
+            self.exit = Exit::Warnings;
+            self.outcome = Outcome::of(self.exit);
+        }
+    }
+
     pub(super) fn failed(failure: &Failure) -> Self {
         Self { event: failure.event, ..Self::new(failure.exit, failure.text()) }
     }

@@ -14,6 +14,7 @@ use super::run::{Ending, Run, blocking};
 use super::sign_in::sign_in;
 use super::watch::Watch;
 use crate::exit::Exit;
+use crate::icloud::Account;
 use crate::icloud::photos::{Photos, Wanted};
 use crate::library::Library;
 use crate::model::{LocalLibrary, RemoteLibrary};
@@ -34,23 +35,11 @@ pub(super) struct Wish {
 /// One sync, from the lock to the ledger.
 pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
     let library = open(run).await?;
-    let figures = Figures::begin(run, wish);
-    figures.status("AUTHENTICATION_STARTED", &[]);
-    let Some(account) = sign_in(run).await? else { return Ok(Ending::stopped("nothing was changed yet")) };
-    figures.status("AUTHENTICATED", &[]);
-
-    let watch = Watch::new(run);
-    let photos = Photos::new(account.clone(), wanted(&run.settings), run.settings.network.download_timeout);
-    figures.status("FETCH_N_LOAD_STARTED", &[]);
-    let Some(both) = run.until_stopped(read_both(&photos, &library, &watch)).await else {
+    let figures = Figures::begin(run, wish.dry_run);
+    let Some(Found { account, photos, remote, local }) = look(run, &library, &figures).await? else {
         return Ok(Ending::stopped("nothing was changed yet"));
     };
-    let (remote, local) = both?;
-    watch.read();
-    figures.read(&remote, &local);
-
-    let policy = policy(&run.settings);
-    let verdict = decide(run, &remote, local, policy);
+    let verdict = decide(run, &remote, local);
     if wish.dry_run {
         let plan = DryRun { plan: &verdict.plan, remote: &remote };
         // Who reads along gets the beginning of each list; a file or a pipe gets all of it.
@@ -61,17 +50,67 @@ pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
         }
         return Ok(dry_ending(&verdict));
     }
-    figures.planned(&verdict.plan);
-    let context = Context::new(&remote, &library, &photos, options(&run.settings), &watch, &run.stop);
-    let outcome = apply(verdict, context).await;
-    if let Err(error) = account.persist().await {
-        warn!("{}", Failure::from(error).text());
-    }
-    figures.status("SYNC_COMPLETED", &[("warnings", outcome.warnings.len() as u64)]);
+    let outcome = mirror(run, &library, &photos, &remote, verdict, &figures).await;
+    persist(&account).await;
     if wish.json {
         print(format_args!("{:#}", ledger::full(&outcome)));
     }
     Ok(ending(outcome))
+}
+
+/// What iCloud has, and what the disk has.
+pub(super) struct Found {
+    pub(super) account: Account,
+    pub(super) photos: Photos,
+    pub(super) remote: RemoteLibrary,
+    pub(super) local: LocalLibrary,
+}
+
+/// Signs in and reads both libraries. `None` if the run was asked to stop.
+pub(super) async fn look(
+    run: &Run,
+    library: &Arc<Library>,
+    figures: &Figures,
+) -> Result<Option<Found>, Failure> {
+    figures.status("AUTHENTICATION_STARTED", &[]);
+    let Some(account) = sign_in(run).await? else { return Ok(None) };
+    figures.status("AUTHENTICATED", &[]);
+    let watch = Watch::new(run);
+    let photos = Photos::new(account.clone(), wanted(&run.settings), run.settings.network.download_timeout);
+    figures.status("FETCH_N_LOAD_STARTED", &[]);
+    let both = run.until_stopped(read_both(&photos, library, &watch)).await.transpose()?;
+    watch.read();
+    Ok(both.map(|(remote, local)| {
+        figures.read(&remote, &local);
+        Found { account, photos, remote, local }
+    }))
+}
+
+/// Does what the verdict allows.
+pub(super) async fn mirror(
+    run: &Run,
+    library: &Arc<Library>,
+    photos: &Photos,
+    remote: &RemoteLibrary,
+    verdict: Verdict,
+    figures: &Figures,
+) -> sync::Outcome {
+    figures.planned(&verdict.plan);
+    let watch = Watch::new(run);
+    let context = Context::new(remote, library, photos, options(&run.settings), &watch, &run.stop);
+    let outcome = apply(verdict, context).await;
+    for notice in outcome.notices.iter().take(ledger::MOST_NAMES) {
+        info!("Note: {notice}.");
+    }
+    figures.status("SYNC_COMPLETED", &[("warnings", outcome.warnings.len() as u64)]);
+    outcome
+}
+
+/// Keeps what Apple changed in the session.
+pub(super) async fn persist(account: &Account) {
+    if let Err(error) = account.persist().await {
+        warn!("{}", Failure::from(error).text());
+    }
 }
 
 /// Reads what iCloud has and what the disk has, at the same time.
@@ -88,8 +127,9 @@ async fn read_both(
 }
 
 /// Plans and has the plan judged. What was on disk is forgotten as soon as that is done: it may be large.
-fn decide(run: &Run, remote: &RemoteLibrary, local: LocalLibrary, policy: Policy) -> Verdict {
+pub(super) fn decide(run: &Run, remote: &RemoteLibrary, local: LocalLibrary) -> Verdict {
     run.service.status("Comparing");
+    let policy = policy(&run.settings);
     tokio::task::block_in_place(|| {
         for stray in local.strays.iter().take(ledger::MOST_NAMES) {
             info!("Left alone, since it is not of the library: {}.", stray.display());
@@ -128,7 +168,8 @@ fn dry_ending(verdict: &Verdict) -> Ending {
     Ending::new(Exit::Done, "Nothing was changed: this was a dry run.")
 }
 
-fn ending(mut outcome: sync::Outcome) -> Ending {
+/// How a run ends after this.
+pub(super) fn ending(mut outcome: sync::Outcome) -> Ending {
     let ledger = Some(ledger::brief(&outcome));
     let figures = ledger::figures(&outcome);
     let stopped = outcome.stopped.take();
@@ -173,11 +214,11 @@ fn story_of(outcome: &sync::Outcome) -> String {
 }
 
 /// Metrics, if they are wanted.
-struct Figures(Option<Metrics>);
+pub(super) struct Figures(Option<Metrics>);
 
 impl Figures {
-    fn begin(run: &Run, wish: Wish) -> Self {
-        let wanted = run.settings.reporting.metrics && !wish.dry_run;
+    pub(super) fn begin(run: &Run, dry_run: bool) -> Self {
+        let wanted = run.settings.reporting.metrics && !dry_run;
         Self(wanted.then(|| Metrics::begin(&run.settings.library.data_dir)))
     }
 

@@ -1,6 +1,7 @@
 //! Turning an album of links into an archived one: a directory of copies that is the user's from then on.
 
 use std::io::{self, Seek as _};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use nix::fcntl::OFlag;
@@ -34,13 +35,16 @@ impl Albums {
     ///
     /// Errors: [`Error::NotAnAlbum`] for a path outside of the library, of a hidden directory, or of anything else.
     pub fn find(&self, path: &Path) -> Result<Vec<RecordName>, Error> {
-        let not = |reason: &str| Error::NotAnAlbum { path: path.to_owned(), reason: reason.to_owned() };
+        let not = |reason: &str| not_an_album(path, reason);
         let name = path.file_name().ok_or_else(|| not("name the album"))?;
         if name.to_str().is_none_or(|name| name.starts_with('.')) {
             return Err(not("give the album's name, not its hidden directory"));
         }
         // The names lead to hidden directories, whose path tells the records.
-        let real = |path: &Path| path.canonicalize().map_err(|e| Error::io("find", path, e));
+        let real = |path: &Path| match path.canonicalize() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(not("there is no such album")),
+            found => found.map_err(|e| Error::io("find", path, e)),
+        };
         let (root, real) = (real(self.layout.root.path())?, real(path)?);
         let inside = real.strip_prefix(root).map_err(|_| not("it is not in this library"))?;
         let record = |name: &std::ffi::OsStr| name.to_str().and_then(layout::record_of_directory);
@@ -50,7 +54,15 @@ impl Albums {
             .ok_or_else(|| not("no album of this library has that name"))
     }
 
-    /// Replaces the links of an album by verified copies of their files, in one step; calls `progress` after each.
+    /// How many links an album has that could be archived.
+    ///
+    /// Errors: [`Error::NotAnAlbum`] if it is a folder, archived already, or holds what is not ours.
+    pub fn links_to_archive(&self, path: &[RecordName]) -> Result<usize, Error> {
+        Ok(links_to_copy(&self.layout.album(path)?, path.len())?.len())
+    }
+
+    /// Replaces the links of an album by verified copies of their files, in one step; calls `progress` after each,
+    /// which may break it off: then the result is `None`.
     ///
     /// The copies are clones where the file system can. Whatever fails or interrupts this leaves the album as it
     /// was. (Where two directories cannot be exchanged, a crash between two renames leaves the album out of its
@@ -58,21 +70,27 @@ impl Albums {
     pub fn archive(
         &self,
         path: &[RecordName],
-        mut progress: impl FnMut(&Copied),
-    ) -> Result<Vec<Copied>, Error> {
+        progress: impl FnMut(&Copied) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<Copied>>, Error> {
         let (parent, record) = split(path)?;
         let (parent, directory) = (self.layout.album(parent)?, album_directory(record)?);
-        let links = links_to_copy(&parent.open(&directory)?, path.len())?;
+        let album = parent.open(&directory)?;
+        let links = links_to_copy(&album, path.len())?;
+        if links.is_empty() {
+            return Err(not_an_album(album.path(), "it is empty"));
+        }
 
         let staging = &self.layout.staging;
         let name = format!("{STAGED}{record}");
         discard(staging, &name)?;
         let staged = staging.create(&name)?;
-        let result = self.copy_all(&links, &staged, &mut progress).and_then(|copies| {
-            staged.sync()?;
-            exchange(staging, &name, &parent, &directory)?;
-            parent.sync()?;
-            rescue(&staging.open(&name)?, &staged)?;
+        let result = self.copy_all(&links, &staged, progress).and_then(|copies| {
+            if copies.is_some() {
+                staged.sync()?;
+                exchange(staging, &name, &parent, &directory)?;
+                parent.sync()?;
+                rescue(&staging.open(&name)?, &staged)?;
+            }
             Ok(copies)
         });
         // Either the copies that did not become an album, or the links that are no album any more.
@@ -84,15 +102,17 @@ impl Albums {
         &self,
         links: &[(String, FileKey)],
         staged: &Dir,
-        progress: &mut impl FnMut(&Copied),
-    ) -> Result<Vec<Copied>, Error> {
+        mut progress: impl FnMut(&Copied) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<Copied>>, Error> {
         let mut copies = Vec::with_capacity(links.len());
         for (name, key) in links {
             let copy = copy(self.layout.zone(key.zone), key, staged, name)?;
-            progress(&copy);
+            if progress(&copy).is_break() {
+                return Ok(None);
+            }
             copies.push(copy);
         }
-        Ok(copies)
+        Ok(Some(copies))
     }
 
     /// Clears away what an interrupted archiving left.
@@ -114,16 +134,42 @@ impl Albums {
         }
         for entry in staging.entries()? {
             if let Some(name) = entry.name.to_str().filter(|name| name.starts_with(STAGED)) {
-                discard(staging, name)?;
+                self.clear_away(name)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Removes copies that did not become an album, or links that are none any more. With links, somebody may have
+    /// put something into the album just before it was exchanged; that goes to where archived albums are.
+    fn clear_away(&self, name: &str) -> Result<(), Error> {
+        let staging = &self.layout.staging;
+        let Some(directory) = staging.find(name)? else { return Ok(()) };
+        let entries = directory.entries()?;
+        let is_link = |entry: &Entry| entry.kind == EntryKind::Symlink;
+        let (links, mut others): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_link);
+        others.retain(|entry| !is_safe_file(&entry.name));
+        if links.is_empty() || others.is_empty() {
+            return discard(staging, name);
+        }
+        for link in links {
+            directory.unlink(&link.name)?;
+        }
+        if staging.rename_new(name, &self.layout.archive, name)? {
+            let place = self.layout.archive.path_of(name);
+            tracing::warn!("put aside in {}: archiving an album was interrupted", place.display());
         }
         Ok(())
     }
 }
 
-/// The links of an album that can be archived; else says why it cannot.
+fn not_an_album(path: &Path, reason: impl Into<String>) -> Error {
+    Error::NotAnAlbum { path: path.to_owned(), reason: reason.into() }
+}
+
+/// The links of an album that can be archived, which may be none; else says why it cannot.
 fn links_to_copy(album: &Dir, depth: usize) -> Result<Vec<(String, FileKey)>, Error> {
-    let not = |reason: String| Error::NotAnAlbum { path: album.path().to_owned(), reason };
+    let not = |reason: &str| not_an_album(album.path(), reason);
     let mut links = Vec::new();
     for entry in album.entries()? {
         let name = entry.name.to_string_lossy().into_owned();
@@ -132,28 +178,28 @@ fn links_to_copy(album: &Dir, depth: usize) -> Result<Vec<(String, FileKey)>, Er
                 let target = album.read_link(&entry.name)?.and_then(|target| target.into_string().ok());
                 let target = target.as_deref().unwrap_or_default();
                 if layout::record_of_directory(target).is_some() {
-                    return Err(not("it is a folder: archive the albums in it".to_owned()));
+                    return Err(not("it is a folder: archive the albums in it"));
                 }
                 match layout::parse_link_target(target) {
                     Some((levels, key)) if levels == depth => links.push((name, key)),
                     _ => {
-                        return Err(not(format!(
+                        return Err(not(&format!(
                             "{name} in it is no link of ours: sync first, or move it away"
                         )));
                     }
                 }
             }
             EntryKind::File if is_safe_file(&entry.name) => {}
-            EntryKind::File => return Err(not("it is archived already".to_owned())),
+            EntryKind::File => return Err(not("it is archived already")),
             EntryKind::Directory if layout::record_of_directory(&name).is_some() => {
-                return Err(not("it is a folder: archive the albums in it".to_owned()));
+                return Err(not("it is a folder: archive the albums in it"));
             }
             EntryKind::Directory | EntryKind::Other => {
-                return Err(not(format!("{name} in it is not ours: move it away")));
+                return Err(not(&format!("{name} in it is not ours: move it away")));
             }
         }
     }
-    if links.is_empty() { Err(not("it is empty".to_owned())) } else { Ok(links) }
+    Ok(links)
 }
 
 /// Copies a file and verifies the copy.

@@ -124,8 +124,18 @@ impl Asset {
         FileKey { zone: self.zone, checksum: file.checksum, extension: file.extension }
     }
 
+    /// How a person would name it, and find it again.
+    pub fn title(&self) -> String {
+        format!("{} ({})", printable(&self.name), self.record)
+    }
+
     /// The record that the file's resource stands on.
     pub fn record_of(&self, file: &AssetFile) -> &RecordName {
         if file.kind.on_master() { &self.master } else { &self.record }
     }
+}
+
+/// A name from the network without what could play with a terminal.
+pub(crate) fn printable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -11,6 +11,7 @@ mod record_name;
 mod remote;
 
 pub use album::{Album, AlbumKind};
+pub(crate) use asset::printable;
 pub use asset::{Asset, AssetFile, FileKey, Kind, Zone};
 pub use checksum::{BadChecksum, Checksum};
 pub use extension::Extension;

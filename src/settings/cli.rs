@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches};
 use secrecy::SecretString;
@@ -18,6 +19,11 @@ pub enum Command {
         dry_run: bool,
         /// Print the summary as JSON.
         json: bool,
+    },
+    /// One sync, then turn an album into plain files.
+    Archive {
+        /// The album.
+        path: PathBuf,
     },
     /// Sign in and renew the trust token.
     Token {
@@ -75,7 +81,7 @@ pub fn definition() -> clap::Command {
         .arg_required_else_help(true)
         .propagate_version(false)
         .disable_help_subcommand(true)
-        .subcommands([sync(), token(), mfa(), status(), setup(), daemon()]);
+        .subcommands([sync(), archive(), token(), mfa(), status(), setup(), daemon()]);
     for (heading, settings) in GROUPS {
         definition =
             definition.next_help_heading(heading).args(settings.iter().map(|setting| argument(setting)));
@@ -88,6 +94,24 @@ fn sync() -> clap::Command {
         .about("Make the local library mirror the one in iCloud, once")
         .arg(flag("dry-run", "Say what would be done, and change nothing"))
         .arg(flag("json", "Print the summary as JSON on standard output"))
+}
+
+fn archive() -> clap::Command {
+    clap::Command::new("archive")
+        .about("Sync, then replace the links of an album by copies that no later sync touches")
+        .after_help(
+            "The copies are verified before they take the place of the links, in one step. From then on the album \
+             follows its iCloud album's name and place, and its content is yours; when the iCloud album goes, it is \
+             moved to _Archive. With --remote-delete, photos and videos whose every file was verified are then moved \
+             to Recently Deleted in iCloud, but for favourites and what is in the shared library.",
+        )
+        .arg(
+            Arg::new("PATH")
+                .required(true)
+                .value_parser(clap::value_parser!(PathBuf))
+                .value_hint(clap::ValueHint::DirPath)
+                .help("The album, by its name in the library: Trips/Rome. See also --remote-delete"),
+        )
 }
 
 fn token() -> clap::Command {
@@ -181,6 +205,7 @@ fn command(matches: &mut ArgMatches) -> Result<Command, clap::Error> {
     let (name, mut matches) = matches.remove_subcommand().ok_or_else(unknown)?;
     Ok(match name.as_str() {
         "sync" => Command::Sync { dry_run: matches.get_flag("dry-run"), json: matches.get_flag("json") },
+        "archive" => Command::Archive { path: matches.remove_one("PATH").ok_or_else(unknown)? },
         "token" => Command::Token { print: matches.get_flag("print") },
         "mfa" => Command::Mfa(mfa_command(&mut matches).ok_or_else(unknown)?),
         "status" => Command::Status { json: matches.get_flag("json") },

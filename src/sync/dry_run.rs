@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::plan::{
     AlbumPath, AlbumStep, Amount, DeletionReason, DownloadReason, LeftAlone, LeftAloneReason, LinkStep, Plan,
 };
-use crate::model::{Asset, FileKey, RecordName, RemoteLibrary};
+use crate::model::{FileKey, RecordName, RemoteLibrary, printable};
 
 /// How many lines a list shows unless all are asked for (with `{:#}`).
 const SHOWN: usize = 20;
@@ -135,16 +135,6 @@ fn list<T>(
 
 fn path(key: &FileKey) -> String {
     format!("{}/{}", key.zone.directory(), key.file_name())
-}
-
-/// A name from the network without what could play with a terminal.
-pub(super) fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// An asset as a person would name it, and find it again.
-pub(super) fn title_of(asset: &Asset) -> String {
-    format!("{} ({})", printable(&asset.name), asset.record)
 }
 
 impl Display for Amount {

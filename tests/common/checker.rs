@@ -75,6 +75,11 @@ fn file_name(asset: &AssetView, file: &FileView) -> String {
     format!("{stem}.{}", extension(file.identifier, asset.name.as_deref()))
 }
 
+/// What the files of an asset are called in their zone's directory.
+pub fn expected_names(asset: &AssetView) -> Vec<String> {
+    asset.files.iter().map(|file| file_name(asset, file)).collect()
+}
+
 fn is_edited_live_movie(file: &FileView, asset: &AssetView) -> bool {
     file.family == "resVidFull" && !asset.form.is_video()
 }

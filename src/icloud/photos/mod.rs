@@ -20,6 +20,7 @@ mod record;
 mod resource;
 #[cfg(test)]
 mod tests;
+mod trash;
 mod zones;
 
 use std::time::Duration;
@@ -29,10 +30,11 @@ use tokio::sync::OnceCell;
 pub use locate::{Location, Missing, Wish};
 pub use record::Version;
 pub use resource::Resource;
+pub use trash::{Current, MOST_AT_ONCE};
 
 use super::download::{self, Content, FetchError};
 use super::{Account, Error};
-use crate::model::{RemoteLibrary, Zone};
+use crate::model::{Asset, RemoteLibrary, Zone};
 use zones::Library;
 
 /// Which files are wanted besides originals and edited versions.
@@ -100,6 +102,22 @@ impl Photos {
     /// Starts the download of a file from `offset` on. The content may begin earlier; see [`Content::offset`].
     pub async fn fetch(&self, location: &Location, offset: u64) -> Result<Content, FetchError> {
         download::fetch(&self.account, &location.url, location.size, offset, self.idle_timeout).await
+    }
+
+    /// What these assets of the personal library, at most [`MOST_AT_ONCE`], are at this moment, whatever files are
+    /// wanted. Those that are hidden or gone, or that could not be backed up as they are, are left out.
+    pub async fn current(&self, assets: &[&Asset]) -> Result<Vec<Current>, Error> {
+        trash::current(&self.account, self.personal().await?, assets).await
+    }
+
+    /// Moves assets of the personal library to Recently Deleted, where they stay for 30 days: all of them, unless
+    /// one has changed since it was looked at, which fails with [`Error::Server`].
+    pub async fn trash(&self, assets: &[Current]) -> Result<(), Error> {
+        trash::trash(&self.account, self.personal().await?, assets).await
+    }
+
+    async fn personal(&self) -> Result<&Library, Error> {
+        self.libraries().await?.first().ok_or(Error::NotSetUp)
     }
 
     async fn libraries(&self) -> Result<&[Library], Error> {

@@ -111,17 +111,7 @@ impl Pairing {
 
     /// What all pages together say.
     pub(super) fn finish(mut self) -> Paired {
-        for asset in std::mem::take(&mut self.waiting) {
-            let entry = match self.spare.get(&asset.master) {
-                Some(master) => entry(self.zone, self.wanted, asset, master),
-                None => entry_without_master(asset),
-            };
-            self.entries.push(entry);
-        }
-        let mut entries = self.entries;
-        entries.sort_by(|a, b| a.record().cmp(b.record()).then(b.version.cmp(&a.version)));
-        entries.dedup_by(|later, first| later.record() == first.record());
-
+        let entries = self.entries();
         let mut paired =
             Paired { assets: Vec::new(), listed: self.unreadable_assets, problems: self.problems };
         for entry in entries {
@@ -134,6 +124,31 @@ impl Pairing {
         }
         paired.listed += paired.assets.len() as u64;
         paired
+    }
+
+    /// The visible assets of which every file can be backed up.
+    pub(super) fn flawless(mut self) -> Vec<Asset> {
+        let entries = self.entries().into_iter().filter(|entry| entry.problem.is_none());
+        let shown = |entry: Entry| match entry.outcome {
+            Outcome::Shown(asset) => Some(asset),
+            Outcome::Skipped(_) | Outcome::Gone(_) => None,
+        };
+        entries.filter_map(shown).collect()
+    }
+
+    /// The newest state of every asset, in the order of the record names.
+    fn entries(&mut self) -> Vec<Entry> {
+        for asset in std::mem::take(&mut self.waiting) {
+            let entry = match self.spare.get(&asset.master) {
+                Some(master) => entry(self.zone, self.wanted, asset, master),
+                None => entry_without_master(asset),
+            };
+            self.entries.push(entry);
+        }
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.sort_by(|a, b| a.record().cmp(b.record()).then(b.version.cmp(&a.version)));
+        entries.dedup_by(|later, first| later.record() == first.record());
+        entries
     }
 
     fn keep(&mut self, master: MasterRecord) {

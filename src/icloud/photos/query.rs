@@ -92,6 +92,27 @@ pub(super) fn lookup(library: &Library, records: &[&RecordName], keys: &[&str]) 
     json!({"records": records, "desiredKeys": keys, "zoneID": library.id})
 }
 
+/// Moves assets to Recently Deleted, all of them or none; each with the change tag of the state that is meant.
+pub(super) fn trash(library: &Library, assets: &[(&RecordName, &str)]) -> Value {
+    let operation = |(name, tag): &(&RecordName, &str)| {
+        json!({
+            "operationType": "update",
+            "record": {
+                "recordName": name.as_str(),
+                "recordType": "CPLAsset",
+                "recordChangeTag": tag,
+                "fields": {"isDeleted": {"value": 1}},
+            },
+        })
+    };
+    json!({
+        "atomic": true,
+        "desiredKeys": ["isDeleted"],
+        "operations": assets.iter().map(operation).collect::<Vec<_>>(),
+        "zoneID": library.id,
+    })
+}
+
 /// The fields that assets and masters are read from, without those of files that are not wanted.
 pub(super) fn asset_keys(wanted: Wanted) -> Vec<&'static str> {
     let mut keys = vec![

@@ -21,6 +21,10 @@ fn fixture() -> (Fixture, Vec<RecordName>) {
     (fixture, album)
 }
 
+fn all(_: &Copied) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
 #[test]
 fn an_album_is_found_by_its_names() {
     let (fixture, album) = fixture();
@@ -28,12 +32,17 @@ fn an_album_is_found_by_its_names() {
     assert_eq!(find("Trips/Süden").unwrap(), album);
     assert_eq!(find("Trips").unwrap(), album[..1]);
     fs::create_dir(fixture.path("plain")).unwrap();
-    for no_album in
-        ["plain", "_All-Photos", "Trips/Süden/a.jpeg", &format!("Trips/{}", hidden(2)), "../..", ""]
-    {
+    for no_album in [
+        "plain",
+        "missing",
+        "_All-Photos",
+        "Trips/Süden/a.jpeg",
+        &format!("Trips/{}", hidden(2)),
+        "../..",
+        "",
+    ] {
         assert!(matches!(find(no_album), Err(Error::NotAnAlbum { .. })), "{no_album}");
     }
-    assert!(matches!(find("missing"), Err(Error::Io { .. })));
     assert!(matches!(fixture.library.albums().find(Path::new("/usr")), Err(Error::NotAnAlbum { .. })));
 }
 
@@ -41,7 +50,12 @@ fn an_album_is_found_by_its_names() {
 fn an_archived_album_holds_files_of_its_own() {
     let (fixture, album) = fixture();
     let mut seen = 0;
-    let copies = fixture.library.albums().archive(&album, |_| seen += 1).unwrap();
+    let count = |_: &Copied| {
+        seen += 1;
+        ControlFlow::Continue(())
+    };
+    assert_eq!(fixture.library.albums().links_to_archive(&album).unwrap(), 2);
+    let copies = fixture.library.albums().archive(&album, count).unwrap().unwrap();
     assert_eq!((copies.len(), seen), (2, 2));
     assert!(copies.iter().all(|copy| copy.verified == Verified::Checksum && copy.size == 1));
     let a = fixture.path("Trips/Süden/a.jpeg");
@@ -52,7 +66,7 @@ fn an_archived_album_holds_files_of_its_own() {
     assert!(tree(&fixture.path(".icps/staging")).is_empty());
     let library = fixture.library.scan().unwrap();
     assert_eq!(library.albums[1].state, AlbumState::Archived);
-    let again = fixture.library.albums().archive(&album, |_| {}).unwrap_err();
+    let again = fixture.library.albums().archive(&album, all).unwrap_err();
     assert!(again.to_string().contains("archived already"), "{again}");
 }
 
@@ -62,7 +76,7 @@ fn what_cannot_be_archived_stays_as_it_is() {
     let albums = fixture.library.albums();
     let refused = |expected: &str| {
         let before = tree(fixture.root());
-        let error = albums.archive(&album, |_| {}).unwrap_err().to_string();
+        let error = albums.archive(&album, all).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert_eq!(tree(fixture.root()), before);
     };
@@ -79,7 +93,7 @@ fn what_cannot_be_archived_stays_as_it_is() {
     fs::remove_file(fixture.path_of(&key_of(b"b"))).unwrap();
     refused("does not exist");
 
-    let folder = albums.archive(&album[..1], |_| {}).unwrap_err().to_string();
+    let folder = albums.archive(&album[..1], all).unwrap_err().to_string();
     assert!(folder.contains("is a folder"), "{folder}");
     for name in ["a.jpeg", "b.jpeg"] {
         albums.unlink(&album, name).unwrap();
@@ -101,6 +115,28 @@ fn an_interrupted_archiving_leaves_the_album_as_it_was() {
 }
 
 #[test]
+fn whoever_breaks_it_off_keeps_the_album() {
+    let (fixture, album) = fixture();
+    let before = tree(fixture.root());
+    let stopped = fixture.library.albums().archive(&album, |_| ControlFlow::Break(())).unwrap();
+    assert_eq!(stopped, None);
+    assert_eq!(tree(fixture.root()), before);
+}
+
+#[test]
+fn what_the_user_put_in_before_a_crash_is_not_lost() {
+    let (fixture, _) = fixture();
+    // The album was exchanged, and its links not cleared away yet.
+    let staged = fixture.path(".icps/staging").join(format!("{STAGED}{}", record(2)));
+    fs::create_dir(&staged).unwrap();
+    symlink("../../_All-Photos/x.jpeg", staged.join("a.jpeg")).unwrap();
+    fs::write(staged.join("mine.txt"), "precious").unwrap();
+    let fixture = fixture.reopen();
+    assert!(tree(&fixture.path(".icps/staging")).is_empty());
+    assert_eq!(tree(&fixture.path("_Archive").join(staged.file_name().unwrap())), ["mine.txt"]);
+}
+
+#[test]
 fn what_the_user_puts_in_meanwhile_is_not_lost() {
     let (fixture, album) = fixture();
     let inside = fixture.path("Trips/Süden");
@@ -108,6 +144,7 @@ fn what_the_user_puts_in_meanwhile_is_not_lost() {
         fs::write(inside.join("mine.txt"), "precious").unwrap();
         fs::remove_file(inside.join("a.jpeg")).unwrap_or_default();
         fs::write(inside.join("a.jpeg"), "also mine").unwrap();
+        ControlFlow::Continue(())
     };
     fixture.library.albums().archive(&album, meanwhile).unwrap();
     assert_eq!(tree(&inside), ["a.jpeg", "a.jpeg-1", "b.jpeg", "mine.txt"]);

@@ -15,7 +15,6 @@ use super::{Context, blocking, pace};
 use crate::icloud;
 use crate::library::{self, Library, Verified};
 use crate::model::Zone;
-use crate::sync::dry_run::title_of;
 use crate::sync::guard::{Shortage, fit};
 use crate::sync::outcome::{Stopped, Subject, Warning};
 use crate::sync::plan::{Amount, Download};
@@ -222,7 +221,7 @@ impl<S: Source> Downloads<'_, S> {
     }
 
     fn warn(&mut self, download: Download, reason: String) {
-        let title = download.source.of(self.context.remote).map(|(asset, _)| title_of(asset));
+        let title = download.source.of(self.context.remote).map(|(asset, _)| asset.title());
         let subject = Subject::Asset(title.unwrap_or_else(|| download.key.file_name()));
         let warning = Warning { subject, reason };
         self.context.observer.warning(&warning, Some(&download));

@@ -15,13 +15,13 @@ use crate::icloud::photos::database::Database;
 use crate::icloud::{Area, Error};
 use crate::model::{Checksum, RecordName};
 
-pub(super) const ALL: Wanted = Wanted { live_photos: true, alternatives: true };
+pub(in crate::icloud::photos) const ALL: Wanted = Wanted { live_photos: true, alternatives: true };
 
-pub(super) fn name(text: &str) -> RecordName {
+pub(in crate::icloud::photos) fn name(text: &str) -> RecordName {
     RecordName::new(text).unwrap()
 }
 
-pub(super) fn checksum(content: &str) -> Checksum {
+pub(in crate::icloud::photos) fn checksum(content: &str) -> Checksum {
     Checksum::from_sha1(Sha1::digest(content).into())
 }
 
@@ -30,7 +30,7 @@ pub(super) fn encoded(text: &str) -> Value {
     json!({"value": STANDARD.encode(text), "type": "ENCRYPTED_BYTES"})
 }
 
-pub(super) fn resource(content: &str) -> Value {
+pub(in crate::icloud::photos) fn resource(content: &str) -> Value {
     let url = format!("https://cvws.icloud-content.com/B/{content}/${{f}}?k=secret");
     let sum = checksum(content).to_base64();
     json!({"value": {"fileChecksum": sum, "size": content.len(), "downloadURL": url}, "type": "ASSETID"})
@@ -45,7 +45,7 @@ pub(super) fn record(kind: &str, name: &str, fields: Value) -> Value {
 }
 
 /// A master whose original has the content `content`.
-pub(super) fn master(content: &str) -> Value {
+pub(in crate::icloud::photos) fn master(content: &str) -> Value {
     record(
         "CPLMaster",
         &checksum(content).to_base64(),
@@ -59,7 +59,7 @@ pub(super) fn master(content: &str) -> Value {
     )
 }
 
-pub(super) fn asset(name: &str, content: &str) -> Value {
+pub(in crate::icloud::photos) fn asset(name: &str, content: &str) -> Value {
     let master = checksum(content).to_base64();
     record(
         "CPLAsset",

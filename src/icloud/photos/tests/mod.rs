@@ -5,6 +5,8 @@ mod locating;
 mod pages;
 mod reading;
 
+pub(super) use fake::{ALL, asset, checksum, master, name, resource};
+
 /// Readings may be spawned.
 #[test]
 fn a_reading_can_move_between_threads() {
