@@ -97,8 +97,10 @@ impl Builder {
         let mut temporary = tempfile::Builder::new().prefix("icloud-emulator-").suffix(".pem").tempfile()?;
         temporary.write_all(authority.pem().as_bytes())?;
         temporary.flush()?;
-        if let Some(path) = &self.ca_file {
-            std::fs::write(path, authority.pem())?;
+        if let Some(path) = &mut self.ca_file {
+            std::fs::write(&*path, authority.pem())?;
+            // Clients may run elsewhere.
+            *path = path.canonicalize()?;
         }
         let server = Server::new(Arc::clone(&state), authority)?;
         Emulator::start(state, server, listeners, temporary, self.ca_file, self.tolerant)
