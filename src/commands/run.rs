@@ -157,6 +157,9 @@ impl Run {
         let ending = result.unwrap_or_else(|failure| Ending::failed(&failure));
         let outcome = ending.outcome;
         let exit = self.conclude(ending);
+        if let (Some(reports), Some(sentry)) = (&self.crash_reports, &self.settings.reporting.sentry) {
+            reports.send(sentry).await;
+        }
         if let Some(health) = health {
             match outcome {
                 // Neither a backup nor a failure: the next run will tell.

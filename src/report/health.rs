@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
+use super::web;
+
 /// Tells a health check when a run starts and how it ends. A ping that fails is a warning and nothing more.
 #[derive(Debug)]
 pub struct HealthCheck {
@@ -18,13 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 impl HealthCheck {
     /// The check at an address without a slash at its end.
     pub fn new(url: &str) -> Option<Self> {
-        // Fails if a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .user_agent(concat!("icps/", env!("CARGO_PKG_VERSION")))
-            .build();
-        match client {
+        match web::client(TIMEOUT) {
             Ok(client) => Some(Self { url: url.to_owned(), client }),
             Err(error) => {
                 warn!("The health check cannot be reached: {error}.");
@@ -54,43 +50,27 @@ impl HealthCheck {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
     use super::*;
 
     /// What a server hears of a ping that it answers with `status`.
-    async fn heard(status: &str, ping: impl AsyncFnOnce(HealthCheck)) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let check = HealthCheck::new(&format!("http://{}/uuid", listener.local_addr().unwrap())).unwrap();
-        let server = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = String::new();
-            while !request.contains("\r\n\r\n")
-                || !request.ends_with("the log") && request.contains("POST /uuid ")
-            {
-                let mut bytes = [0; 4096];
-                let count = stream.read(&mut bytes).await.unwrap();
-                assert!(count > 0, "{request}");
-                request.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
-            }
-            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            request
-        };
-        tokio::join!(server, ping(check)).0
+    async fn heard(status: &str, end: &str, ping: impl AsyncFnOnce(HealthCheck)) -> String {
+        web::tests::heard(status, end, async |address| {
+            ping(HealthCheck::new(&format!("http://{address}/uuid")).unwrap()).await;
+        })
+        .await
     }
 
     #[tokio::test]
     async fn start_success_and_failure_have_their_addresses() {
-        let request = heard("200 OK", async |check| check.started().await).await;
+        let request = heard("200 OK", "", async |check| check.started().await).await;
         assert!(request.starts_with("POST /uuid/start HTTP/1.1\r\n"), "{request}");
-        let request = heard("200 OK", async |check| check.ended(true, "the log".into()).await).await;
+        let request =
+            heard("200 OK", "the log", async |check| check.ended(true, "the log".into()).await).await;
         assert!(
             request.starts_with("POST /uuid HTTP/1.1\r\n") && request.ends_with("\r\n\r\nthe log"),
             "{request}"
         );
-        let request = heard("500 Oops", async |check| check.ended(false, String::new()).await).await;
+        let request = heard("500 Oops", "", async |check| check.ended(false, String::new()).await).await;
         assert!(request.starts_with("POST /uuid/fail HTTP/1.1\r\n"), "{request}");
     }
 }

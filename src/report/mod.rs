@@ -11,6 +11,7 @@ mod record;
 mod screen;
 mod service;
 mod units;
+mod web;
 
 pub use crash::CrashReports;
 pub use health::HealthCheck;

@@ -32,7 +32,7 @@ pub(crate) use credentials::{credential_ids, on_terminal};
 pub(crate) use directories::User;
 pub use directories::{Directories, SERVICE_USER};
 pub use error::{BadValue, Error, Origin};
-pub use values::{AccountName, Limit, LogLevel, MaxDelete, MfaPush, Rate, Region, Threads};
+pub use values::{AccountName, Limit, LogLevel, MaxDelete, MfaPush, Rate, Region, SentryDsn, Threads};
 
 use layers::{ConfigFile, Layers};
 use options::Setting;
@@ -140,6 +140,8 @@ pub struct Reporting {
     pub metrics: bool,
     /// Whether a report is written when the program crashes.
     pub crash_reports: bool,
+    /// Where such reports are sent.
+    pub sentry: Option<SentryDsn>,
 }
 
 /// What [`load`] found.
@@ -268,6 +270,7 @@ fn reporting(layers: &Layers<'_>) -> Reporting {
         health_check: layers.value(&options::HEALTH_CHECK_URL).map(|(WebAddress(url), _)| url),
         metrics: layers.switch(&options::EXPORT_METRICS),
         crash_reports: layers.switch(&options::CRASH_REPORTING),
+        sentry: layers.value(&options::SENTRY_DSN).map(|(dsn, _)| dsn),
     }
 }
 

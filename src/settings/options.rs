@@ -250,6 +250,13 @@ pub(crate) const CRASH_REPORTING: Setting =
     Setting::switch("enable-crash-reporting", "Write a report without secrets when the program crashes")
         .variable("ENABLE_CRASH_REPORTING");
 
+pub(crate) const SENTRY_DSN: Setting = Setting::text(
+    "sentry-dsn",
+    "DSN",
+    "Send such reports to this Sentry project, or to one that speaks like it",
+)
+.variable("SENTRY_DSN");
+
 /// All options, under the headings of the help.
 pub(crate) const GROUPS: &[(&str, &[&Setting])] = &[
     ("Configuration", &[&CONFIG, &ACCOUNT]),
@@ -293,6 +300,7 @@ pub(crate) const GROUPS: &[(&str, &[&Setting])] = &[
             &HEALTH_CHECK_URL,
             &EXPORT_METRICS,
             &CRASH_REPORTING,
+            &SENTRY_DSN,
         ],
     ),
 ];

@@ -134,6 +134,9 @@ const BAD: &[(&str, &str)] = &[
     ("port", "0"),
     ("health-check-url", "hc-ping.com/1"),
     ("health-check-url", "https:///"),
+    ("sentry-dsn", "https://sentry.io/1"),
+    ("sentry-dsn", "https://key@/1"),
+    ("sentry-dsn", "ftp://key@host/1"),
     ("force", "perhaps"),
     ("silent", "2"),
 ];
@@ -289,4 +292,15 @@ fn an_unreadable_or_empty_credential_is_an_error_with_its_path() {
         empty.sign_in.credentials.password("a"),
         Err(CredentialError::Missing { what: "password" })
     ));
+}
+
+#[test]
+fn a_sentry_dsn_says_where_and_for_whom() {
+    for (text, endpoint, key) in [
+        ("https://abc@o1.ingest.sentry.io/42", "https://o1.ingest.sentry.io/api/42/envelope/", "abc"),
+        ("http://abc:old@host:9000/errors/7", "http://host:9000/errors/api/7/envelope/", "abc"),
+    ] {
+        let dsn: SentryDsn = text.parse().unwrap();
+        assert_eq!((dsn.endpoint.as_str(), dsn.key.as_str()), (endpoint, key));
+    }
 }

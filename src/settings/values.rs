@@ -304,6 +304,42 @@ impl FromStr for WebAddress {
     }
 }
 
+/// Where crash reports are sent: `https://KEY@HOST/PROJECT`, as Sentry writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentryDsn {
+    /// Where envelopes are posted to.
+    pub endpoint: String,
+    /// Names the project; it is public.
+    pub key: String,
+}
+
+impl FromStr for SentryDsn {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = || {
+            let scheme = ["https://", "http://"].into_iter().find(|scheme| text.starts_with(scheme))?;
+            let (login, place) = text[scheme.len()..].split_once('@')?;
+            let (place, project) = place.rsplit_once('/')?;
+            // Old ones have a secret too, which is not needed any more.
+            let key = login.split(':').next().unwrap_or_default();
+            let (host, path) = place.split_once('/').unwrap_or((place, ""));
+            let is_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+            let is_place =
+                |text: &str| !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
+            if !is_word(key) || !is_word(project) || host.is_empty() || !is_place(place) {
+                return None;
+            }
+            let path = if path.is_empty() { String::new() } else { format!("/{path}") };
+            Some(Self {
+                endpoint: format!("{scheme}{host}{path}/api/{project}/envelope/"),
+                key: key.to_owned(),
+            })
+        };
+        parts().ok_or("expected https://KEY@HOST/PROJECT")
+    }
+}
+
 /// The name of a further account. It becomes part of paths and of unit names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountName(String);

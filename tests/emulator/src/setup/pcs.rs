@@ -109,7 +109,10 @@ impl Turn<'_> {
             let value = self.account.approval.issue(until);
             self.cookies.until(name, &value, until);
         }
-        reply::json(200, &json!({ "status": "success", "message": "Cookies are available.", "isWebAccessAllowed": true }))
+        reply::json(
+            200,
+            &json!({ "status": "success", "message": "Cookies are available.", "isWebAccessAllowed": true }),
+        )
     }
 
     /// A client looks for the answer; an impatient owner gives it after so many looks.
