@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use image::Release;
 use scene::Scene;
-use steps::{accounts, codes, disk, install, runs, token, upkeep};
+use steps::{accounts, archive, codes, disk, install, runs, token, upkeep};
 
 #[test]
 fn debian_12() {
@@ -67,6 +67,7 @@ const STORY: &[(&str, Step)] = &[
     ("sync two accounts, one with a text message", |scene| accounts::sync_side_by_side(scene)),
     ("start two syncs at once, and stop in the middle", |scene| runs::meet_and_stop(scene)),
     ("let the timer elapse", |scene| runs::elapse(scene)),
+    ("archive an album", |scene| archive::archive(scene)),
     ("reboot in the middle of a sync", runs::reboot),
     ("renew the trust token", |scene| token::renew(scene)),
     ("move the library, change the schedule", disk::move_library),

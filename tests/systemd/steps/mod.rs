@@ -1,6 +1,7 @@
 //! The steps of the story, in its order.
 
 pub(crate) mod accounts;
+pub(crate) mod archive;
 pub(crate) mod codes;
 pub(crate) mod disk;
 pub(crate) mod install;
