@@ -25,6 +25,7 @@ pub use client::{Client, ClientOptions, Route};
 pub use error::Error;
 pub use secret_url::SecretUrl;
 pub use session::Session;
+pub(crate) use pace::LONGEST_PAUSE;
 pub use sign_in::{
     Challenge, Credentials, Method, Nobody, Notice, PasswordSource, Phone, SecondFactor, SignInOptions, Step,
     Unanswered, Waiting, sign_in,
