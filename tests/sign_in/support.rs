@@ -87,6 +87,8 @@ pub(crate) struct World {
     pub(crate) state: tempfile::TempDir,
     pub(crate) password: &'static str,
     pub(crate) by_person: bool,
+ asks_devices: bool,
+ approval_timeout: std::time::Duration::from_secs(300),
     pub(crate) trust_token: Option<&'static str>,
     pub(crate) refresh_token: bool,
     pub(crate) passwords_fetched: Arc<Mutex<u32>>,
