@@ -8,14 +8,14 @@ use tracing::{info, warn};
 
 use super::failure::Failure;
 use super::ledger;
-use super::open::open;
+use super::open::{look, open};
 use super::output::print;
 use super::run::{Ending, Run, blocking};
 use super::sign_in::sign_in;
 use super::watch::Watch;
 use crate::exit::Exit;
 use crate::icloud::photos::{Photos, Wanted};
-use crate::library::Library;
+use crate::library::{self, Library, View};
 use crate::model::{LocalLibrary, RemoteLibrary};
 use crate::report::{Metrics, bytes, count};
 use crate::settings::Settings;
@@ -33,7 +33,7 @@ pub(super) struct Wish {
 
 /// One sync, from the lock to the ledger.
 pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
-    let library = open(run).await?;
+    let disk = if wish.dry_run { Disk::Seen(look(run).await?) } else { Disk::Held(open(run).await?) };
     let figures = Figures::begin(run, wish);
     figures.status("AUTHENTICATION_STARTED", &[]);
     let Some(account) = sign_in(run).await? else { return Ok(Ending::stopped("nothing was changed yet")) };
@@ -42,7 +42,7 @@ pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
     let watch = Watch::new(run);
     let photos = Photos::new(account.clone(), wanted(&run.settings), run.settings.network.download_timeout);
     figures.status("FETCH_N_LOAD_STARTED", &[]);
-    let Some(both) = run.until_stopped(read_both(&photos, &library, &watch)).await else {
+    let Some(both) = run.until_stopped(read_both(&photos, &disk, &watch)).await else {
         return Ok(Ending::stopped("nothing was changed yet"));
     };
     let (remote, local) = both?;
@@ -51,7 +51,7 @@ pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
 
     let policy = policy(&run.settings);
     let verdict = decide(run, &remote, local, policy);
-    if wish.dry_run {
+    let Disk::Held(library) = disk else {
         let plan = DryRun { plan: &verdict.plan, remote: &remote };
         // Who reads along gets the beginning of each list; a file or a pipe gets all of it.
         if std::io::stdout().is_terminal() {
@@ -60,7 +60,7 @@ pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
             print(format_args!("{plan:#}"));
         }
         return Ok(dry_ending(&verdict));
-    }
+    };
     figures.planned(&verdict.plan);
     let context = Context::new(&remote, &library, &photos, options(&run.settings), &watch, &run.stop);
     let outcome = apply(verdict, context).await;
@@ -74,16 +74,34 @@ pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
     Ok(ending(outcome))
 }
 
+/// The library on disk.
+#[derive(Clone)]
+enum Disk {
+    /// Locked, to be changed.
+    Held(Arc<Library>),
+    /// Only looked at.
+    Seen(Arc<View>),
+}
+
+impl Disk {
+    fn scan(&self) -> Result<LocalLibrary, library::Error> {
+        match self {
+            Self::Held(library) => library.scan(),
+            Self::Seen(view) => view.scan(),
+        }
+    }
+}
+
 /// Reads what iCloud has and what the disk has, at the same time.
 async fn read_both(
     photos: &Photos,
-    library: &Arc<Library>,
+    disk: &Disk,
     watch: &Watch,
 ) -> Result<(RemoteLibrary, LocalLibrary), Failure> {
-    let scanned = Arc::clone(library);
+    let disk = disk.clone();
     let progress = |progress| watch.reading(progress);
     let remote = async { photos.read(&progress).await.map_err(Failure::from) };
-    let local = blocking(move || scanned.scan().map_err(Failure::from));
+    let local = blocking(move || disk.scan());
     tokio::try_join!(remote, local)
 }
 
