@@ -27,7 +27,11 @@ fn files(machine: &Machine, directory: &str) -> usize {
 
 fn visible(machine: &Machine, zone: ZoneKind) -> Vec<AssetRef> {
     let assets = machine.emulator.library().visible_assets();
-    assets.into_iter().filter(|asset| asset.zone == zone && !asset.uploading).map(|asset| asset.asset).collect()
+    assets
+        .into_iter()
+        .filter(|asset| asset.zone == zone && !asset.uploading)
+        .map(|asset| asset.asset)
+        .collect()
 }
 
 /// Whether a request is about a shared library.
@@ -54,7 +58,8 @@ fn owner_and_participant_see_it_in_their_own_area_and_nothing_else_is_asked_abou
         assert!(!run.stderr.contains("WARN"), "foreign zones are no cause for alarm:\n{}", run.stderr);
         machine.assert_mirrored();
         assert!(files(&machine, "_Shared-Photos") >= 25);
-        let expected = BTreeSet::from([("private", "PrimarySync".to_owned()), (area, "SharedSync-".to_owned())]);
+        let expected =
+            BTreeSet::from([("private", "PrimarySync".to_owned()), (area, "SharedSync-".to_owned())]);
         assert_eq!(*asked.lock().unwrap(), expected);
         machine.sync().expect(0).says("Nothing to do");
     }

@@ -23,9 +23,9 @@ mod state;
 pub use account::{Account, Area};
 pub use client::{Client, ClientOptions, Route};
 pub use error::Error;
+pub(crate) use pace::LONGEST_PAUSE;
 pub use secret_url::SecretUrl;
 pub use session::Session;
-pub(crate) use pace::LONGEST_PAUSE;
 pub use sign_in::{
     Challenge, Credentials, Method, Nobody, Notice, PasswordSource, Phone, SecondFactor, SignInOptions, Step,
     Unanswered, Waiting, sign_in,

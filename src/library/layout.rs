@@ -44,8 +44,7 @@ impl Layout {
         let archive = root.create(ARCHIVE)?;
         let stash = archive.create(STASH)?;
         let own = root.create(OWN)?;
-        let (partial, trash, staging) =
-            (own.create("partial")?, own.create(TRASH)?, own.create("staging")?);
+        let (partial, trash, staging) = (own.create("partial")?, own.create(TRASH)?, own.create("staging")?);
         Ok(Self { root, zones, archive, stash, own, partial, trash, staging })
     }
 

@@ -200,7 +200,10 @@ fn entry(zone: Zone, wanted: Wanted, asset: AssetRecord, master: &MasterRecord) 
         let pending = pending(&asset, master);
         // An asset that is on its way has nothing on disk that might be taken for gone.
         let blocks_deletion = pending.is_empty() || unusable.len() > 1;
-        Box::new(Trouble { problem: Problem { subject, reason: unusable.join("; "), blocks_deletion }, pending })
+        Box::new(Trouble {
+            problem: Problem { subject, reason: unusable.join("; "), blocks_deletion },
+            pending,
+        })
     });
     let has_original = files.first().is_some_and(|file| file.kind == Kind::Original);
     let outcome = if has_original {
@@ -227,7 +230,8 @@ fn pending(asset: &AssetRecord, master: &MasterRecord) -> Vec<Checksum> {
     else {
         return Vec::new();
     };
-    let others = [&master.live_video, &master.alternative, &asset.picture, &asset.video].into_iter().flatten();
+    let others =
+        [&master.live_video, &master.alternative, &asset.picture, &asset.video].into_iter().flatten();
     let others = others.filter_map(|resource| match resource {
         Resource::Ready { checksum, .. } => Some(*checksum),
         Resource::Uploading(_) | Resource::Unusable(_) => None,

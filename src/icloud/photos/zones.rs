@@ -100,7 +100,8 @@ pub(super) async fn libraries<D: Database>(database: &D) -> Result<Libraries, Er
     match in_area(database, Area::Shared).await {
         // A shared library that stands in both areas is one library.
         Ok(shared) => {
-            let new = shared.into_iter().filter(|library| found.iter().all(|known| known.name != library.name));
+            let new =
+                shared.into_iter().filter(|library| found.iter().all(|known| known.name != library.name));
             let new: Vec<_> = new.collect();
             found.extend(new);
         }

@@ -138,9 +138,9 @@ impl Needed {
     fn holds(&self, deletion: &Deletion) -> bool {
         // What the server still has somewhere is no rendering that was replaced.
         let extension = deletion.key.extension;
-        let is_of_kind =
-            (self.pictures && !extension.is_movie()) || (self.movies && may_be_movie(extension));
-        (is_of_kind && deletion.reason == DeletionReason::Gone) || self.contents.contains(&deletion.key.checksum)
+        let is_of_kind = (self.pictures && !extension.is_movie()) || (self.movies && may_be_movie(extension));
+        (is_of_kind && deletion.reason == DeletionReason::Gone)
+            || self.contents.contains(&deletion.key.checksum)
     }
 }
 

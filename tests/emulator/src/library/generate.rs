@@ -53,9 +53,8 @@ const ODD_ZONES: [&str; 5] =
 
 fn foreign_zones(me: &str, rng: &mut Rng) -> Vec<Zone> {
     let unique = |prefix: &str, rng: &mut Rng| format!("{prefix}-{}", Uuid::random(rng));
-    let zone = |name: String, area, rng: &mut Rng| {
-        Zone::new(name, ZoneKind::Foreign, area, me.to_owned(), rng)
-    };
+    let zone =
+        |name: String, area, rng: &mut Rng| Zone::new(name, ZoneKind::Foreign, area, me.to_owned(), rng);
     let mut zones = Vec::new();
     for (prefix, area) in [
         ("CMM", Area::Private),
