@@ -125,17 +125,15 @@ impl Needed {
         match file.kind {
             Kind::Edited => {
                 self.pictures = true;
-                // An edit of a movie may have been rendered as a picture before, or the other way round.
-                self.movies |= asset.files.iter().any(|file| {
-                    matches!(file.kind, Kind::Original | Kind::Edited) && may_be_movie(file.extension)
-                });
+                // The older result of an edit may have had a movie where the newer one has none.
+                self.movies |= asset.files.iter().any(|file| may_be_movie(file.extension));
             }
             Kind::EditedLiveVideo => self.movies = true,
             Kind::Original | Kind::LiveVideo | Kind::Alternative => {}
         }
     }
 
-    fn holds(&self, deletion: &Deletion) -> bool {
+    pub(super) fn holds(&self, deletion: &Deletion) -> bool {
         // What the server still has somewhere is no rendering that was replaced.
         let extension = deletion.key.extension;
         let is_of_kind = (self.pictures && !extension.is_movie()) || (self.movies && may_be_movie(extension));
