@@ -14,6 +14,8 @@ use icloud_emulator::library::LibrarySpec;
 use icloud_emulator::{Canned, Effect, Fault, Kind, Request, Role, Seen, Selector, When};
 
 const HOUR: Duration = Duration::from_secs(61 * 60);
+/// How long a session lasts at least: one that ends sooner after its renewal is given up.
+const SESSION: Duration = Duration::from_secs(185);
 const SECOND: Duration = Duration::from_secs(1);
 /// The list that a whole reading goes through.
 const LIST: &str = "CPLAssetAndMasterByAssetDateWithoutHiddenOrDeleted";
@@ -46,9 +48,9 @@ struct Trouble {
     /// The servers' clock runs so many times as fast.
     rate: u32,
     /// After so many contents all addresses are too old; a whole hour passes at once.
-    hour: Option<u64>,
-    /// At this content the session is over; eight hours pass at once.
-    session: Option<u64>,
+    hour: u64,
+    /// At this content the session is over, and then again and again; eight hours pass at once.
+    session: u64,
     /// After so many contents, and so many other requests, the server refuses all for a second, with 429 and 503.
     throttled: [u64; 2],
 }
@@ -56,17 +58,20 @@ struct Trouble {
 impl Trouble {
     fn begin(&self, machine: &Machine) {
         let (clock, contents) = (machine.emulator.clock().clone(), AtomicU64::new(0));
-        let (hour, session) = (self.hour, self.session);
+        let (hour, session, ended) = (self.hour, self.session, Mutex::new(None::<Instant>));
         clock.run(self.rate);
         machine.observe(move |request| {
-            if request.kind == Kind::Content {
-                let number = contents.fetch_add(1, Ordering::SeqCst) + 1;
-                if hour.is_some_and(|every| number % every == 0) {
-                    clock.advance(HOUR);
-                }
-                if session == Some(number) {
-                    clock.advance(HOUR * 8);
-                }
+            if request.kind != Kind::Content {
+                return;
+            }
+            let number = contents.fetch_add(1, Ordering::SeqCst) + 1;
+            if number % hour == 0 {
+                clock.advance(HOUR);
+            }
+            let mut ended = ended.lock().unwrap();
+            if number == session || ended.is_some_and(|ended| ended.elapsed() > SESSION) {
+                clock.advance(HOUR * 8);
+                *ended = Some(Instant::now());
             }
         });
         let answers = [Canned::status(429), Canned::throttled(503)];
@@ -146,16 +151,15 @@ fn completes(assets: usize, trouble: &Trouble) {
 
 #[test]
 fn ten_thousand_assets_arrive_although_the_server_throttles_and_addresses_and_session_expire() {
-    let trouble = Trouble { rate: 100, hour: Some(1_500), session: Some(4_000), throttled: [2_500, 100] };
+    let trouble = Trouble { rate: 100, hour: 1_500, session: 4_000, throttled: [2_500, 100] };
     completes(10_000, &trouble);
 }
 
-/// The same for as long as it takes: `cargo test --release --test long_runs -- --ignored --nocapture`. An hour lasts
-/// for 25 s, so that sessions end every 200 s.
+/// The same for as long as it takes: `cargo test --release --test long_runs -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes minutes"]
 fn a_hundred_thousand_assets_arrive_although_the_server_throttles_and_addresses_and_sessions_expire() {
-    let trouble = Trouble { rate: 144, hour: None, session: None, throttled: [5_000, 200] };
+    let trouble = Trouble { rate: 100, hour: 4_000, session: 5_000, throttled: [2_500, 100] };
     completes(100_000, &trouble);
 }
 
