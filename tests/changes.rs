@@ -18,9 +18,9 @@ fn follow(seed: u64, rounds: usize, changes_a_round: usize) -> Result<(), TestCa
     let mut rng = Rng::new(seed);
     let mut log = Vec::new();
     for _ in 0..rounds {
-        // Times that differ by less than a second are the same to a sync.
-        machine.emulator.clock().advance(Duration::from_secs(5));
         for _ in 0..changes_a_round {
+            // Times that differ by less than a second are the same to a sync.
+            machine.emulator.clock().advance(Duration::from_secs(2));
             log.push(machine.emulator.library().mutate(&mut rng));
         }
         let run = machine.run(&["sync", "--max-delete", "100%"]);

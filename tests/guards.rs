@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 
 use common::{Machine, picture};
-use icloud_emulator::library::{LibrarySpec, ZoneKind};
+use icloud_emulator::library::{Form, LibrarySpec, NewAsset, ZoneKind};
 use icloud_emulator::{Effect, Fault, Kind, Selector, When};
 
 fn delete(machine: &Machine, count: usize) {
@@ -42,6 +42,31 @@ fn deletions_within_the_limit_go_to_the_trash_and_come_back_without_a_download()
     machine.sync().expect(0);
     machine.assert_mirrored();
     assert_eq!(machine.emulator.statistics().count(Kind::Content), 0, "taken from the trash");
+}
+
+#[test]
+fn an_upload_that_is_stuck_holds_back_only_what_may_be_its_own() {
+    let machine = Machine::new(LibrarySpec::plain(300));
+    machine.sync().expect(0);
+    let library = machine.emulator.library();
+    let new = NewAsset { uploading: true, ..NewAsset::new(Form::Live) };
+    let stuck = library.add(ZoneKind::Primary, &new);
+    delete(&machine, 3);
+    let run = machine.sync().expect(3).says("still being uploaded");
+    assert!(run.stderr.contains("3 files deleted"), "{}", run.stderr);
+
+    // One that is on disk was uploaded before: what the server says cannot be right.
+    let known = library.visible_assets().into_iter().rfind(|asset| !asset.uploading).unwrap().asset;
+    library.set_uploading(known, true);
+    delete(&machine, 3);
+    let before = picture(&machine.library());
+    machine.run(&["sync", "--max-delete", "100%"]).expect(3).says("it is on disk");
+    assert_eq!(picture(&machine.library()), before);
+
+    library.set_uploading(known, false);
+    library.set_uploading(stuck, false);
+    machine.sync().expect(0);
+    machine.assert_mirrored();
 }
 
 #[test]

@@ -134,7 +134,7 @@ async fn delete_all<C: Cloud>(cloud: &C, doomed: &[Current]) -> Result<(), Error
 
 /// Whether the next batch would fail for the same reason.
 fn is_fatal(error: &Error) -> bool {
-    !matches!(error, Error::Server { .. } | Error::Protocol { .. })
+    !error.is_of_one_list()
 }
 
 /// Which assets may go, in their present state, and why the others may not.

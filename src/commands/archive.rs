@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::failure::Failure;
 use super::run::{Ending, Run, blocking};
-use super::sync::{self, Figures, Found};
+use super::sync::{self, Disk, Figures, Found};
 use crate::archive::{self, Report};
 use crate::exit::Exit;
 use crate::icloud::photos::Photos;
@@ -25,7 +25,9 @@ pub(super) async fn story(run: &Run, path: &Path) -> Result<Ending, Failure> {
     refuse_in_time(&library, &path).await?;
 
     let figures = Figures::begin(run, false);
-    let Some(Found { account, photos, remote, local }) = sync::look(run, &library, &figures).await? else {
+    let Some(Found { account, photos, remote, local }) =
+        sync::read(run, &Disk::Held(Arc::clone(&library)), &figures).await?
+    else {
         return Ok(Ending::stopped("nothing was changed yet"));
     };
     let verdict = sync::decide(run, &remote, local);

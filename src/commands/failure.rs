@@ -118,7 +118,8 @@ impl From<exchange::Error> for Failure {
 impl From<icloud::Error> for Failure {
     fn from(error: icloud::Error) -> Self {
         use icloud::Error as E;
-        let exit = match &error {
+        let error = error.situation();
+        let exit = match error {
             E::Network { .. }
             | E::Throttled { .. }
             | E::Breaker { .. }
@@ -143,12 +144,18 @@ impl From<icloud::Error> for Failure {
             | E::AccessDenied { .. }
             | E::ApprovalNeeded
             | E::NotSetUp => Exit::PersonNeeded,
-            E::SessionLost { .. } | E::Server { .. } | E::Protocol { .. } | E::State { .. } => Exit::Failed,
+            E::SessionLost { .. }
+            | E::Server { .. }
+            | E::Protocol { .. }
+            | E::State { .. }
+            | E::Renewal(_) => Exit::Failed,
         };
-        let failure = Self::new(exit, &error);
-        match &error {
+        let failure = Self::new(exit, error);
+        match error {
             E::CredentialsRefused { .. } | E::AccountLocked { .. } => failure.event(events::SIGN_IN_REFUSED),
-            E::SecondFactorNeeded | E::SecondFactorUnanswered { .. } => failure.event(events::MFA_NOT_GIVEN),
+            E::SecondFactorNeeded | E::SecondFactorUnanswered { .. } | E::ApprovalNeeded => {
+                failure.event(events::MFA_NOT_GIVEN)
+            }
             E::NoPassword { .. } => failure.hint(PASSWORD_HINT),
             _ => failure,
         }

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::failure::Failure;
 use super::run::{Run, blocking};
-use crate::library::{Library, OpenOptions};
+use crate::library::{Library, OpenOptions, View};
 
 /// What the state directory knows of the library, so that another disk in its place is noticed.
 #[derive(Serialize, Deserialize)]
@@ -24,15 +24,8 @@ const NAME: &str = "library.json";
 /// Opens and locks the library of the settings, and remembers it.
 pub(super) async fn open(run: &Run) -> Result<Arc<Library>, Failure> {
     run.service.status("Opening the library");
-    let settings = &run.settings.library;
     let state = run.settings.directories.state.clone();
-    let options = OpenOptions {
-        force: settings.force,
-        adopt: settings.adopt,
-        known_id: known(&state).map(|known| known.id),
-        holder: holder(run.name),
-    };
-    let root = settings.data_dir.clone();
+    let (root, options) = place(run);
     blocking(move || {
         let library = Library::open(&root, &options)?;
         if options.known_id.as_deref() != Some(library.id()) {
@@ -43,6 +36,23 @@ pub(super) async fn open(run: &Run) -> Result<Arc<Library>, Failure> {
         Ok::<_, Failure>(Arc::new(library))
     })
     .await
+}
+
+/// Looks at the library of the settings; it may be locked, or not exist yet.
+pub(super) async fn look(run: &Run) -> Result<Arc<View>, Failure> {
+    let (root, options) = place(run);
+    blocking(move || View::open(&root, &options).map(Arc::new)).await
+}
+
+fn place(run: &Run) -> (PathBuf, OpenOptions) {
+    let settings = &run.settings.library;
+    let options = OpenOptions {
+        force: settings.force,
+        adopt: settings.adopt,
+        known_id: known(&run.settings.directories.state).map(|known| known.id),
+        holder: holder(run.name),
+    };
+    (settings.data_dir.clone(), options)
 }
 
 fn known(state: &Path) -> Option<Known> {

@@ -12,7 +12,7 @@ use crate::library::legacy_trust_token;
 use crate::mfa::exchange::Exchange;
 use crate::mfa::{Manners, Person};
 use crate::report::{Service, duration};
-use crate::settings::Settings;
+use crate::settings::{MfaPush, Settings};
 use crate::{events, icloud};
 
 /// The file of the state directory that holds the captured traffic.
@@ -61,10 +61,17 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
     let source = sign_in.credentials.clone();
     let name = username.clone();
     let password = Arc::new(move || source.password(&name).map_err(|error| error.to_string()));
+    let by_person = std::env::var_os("TRIGGER_UNIT").is_none();
     let options = SignInOptions {
         state,
         credentials: Credentials { username, password },
-        by_person: std::env::var_os("TRIGGER_UNIT").is_none(),
+        by_person,
+        asks_devices: match sign_in.mfa_push {
+            MfaPush::Auto => by_person,
+            MfaPush::Always => true,
+            MfaPush::Never => false,
+        },
+        approval_timeout: sign_in.mfa_timeout,
         refresh_token: sign_in.refresh_token,
         trust_token,
         legacy_login: sign_in.legacy,
@@ -76,13 +83,20 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
 fn listener(service: Service) -> Arc<dyn Fn(&Notice) + Send + Sync> {
     Arc::new(move |notice| match notice {
         Notice::OtherSignIn => info!("Another process is signing in; waiting for it."),
-        Notice::ApprovalWanted(until) => {
+        Notice::ApprovalWanted { until, first } => {
             let text = format!(
                 "Advanced Data Protection is on: approve the access to the photos on a trusted device, until {}",
                 local(*until)
             );
-            warn!(message_id = events::MFA_WANTED, "{text}.");
+            if *first {
+                warn!(message_id = events::MFA_WANTED, "{text}.");
+            }
+            // Said again and again, since downloads that are still on their way say something else meanwhile.
             service.status(&text);
+        }
+        Notice::Approved => {
+            info!("A trusted device approved the access to the photos, for about an hour.");
+            service.status("The access to the photos is approved");
         }
         Notice::TrustExpires(when) => {
             let left = when.duration_since(Timestamp::now()).max(SignedDuration::ZERO).unsigned_abs();

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::failure::Failure;
 use super::ledger;
-use super::open::open;
+use super::open::{look, open};
 use super::output::print;
 use super::run::{Ending, Run, blocking};
 use super::sign_in::sign_in;
@@ -16,7 +16,7 @@ use super::watch::Watch;
 use crate::exit::Exit;
 use crate::icloud::Account;
 use crate::icloud::photos::{Photos, Wanted};
-use crate::library::Library;
+use crate::library::{self, Library, View};
 use crate::model::{LocalLibrary, RemoteLibrary};
 use crate::report::{Metrics, bytes, count};
 use crate::settings::Settings;
@@ -34,13 +34,13 @@ pub(super) struct Wish {
 
 /// One sync, from the lock to the ledger.
 pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
-    let library = open(run).await?;
+    let disk = if wish.dry_run { Disk::Seen(look(run).await?) } else { Disk::Held(open(run).await?) };
     let figures = Figures::begin(run, wish.dry_run);
-    let Some(Found { account, photos, remote, local }) = look(run, &library, &figures).await? else {
+    let Some(Found { account, photos, remote, local }) = read(run, &disk, &figures).await? else {
         return Ok(Ending::stopped("nothing was changed yet"));
     };
     let verdict = decide(run, &remote, local);
-    if wish.dry_run {
+    let Disk::Held(library) = disk else {
         let plan = DryRun { plan: &verdict.plan, remote: &remote };
         // Who reads along gets the beginning of each list; a file or a pipe gets all of it.
         if std::io::stdout().is_terminal() {
@@ -49,7 +49,7 @@ pub(super) async fn story(run: &Run, wish: Wish) -> Result<Ending, Failure> {
             print(format_args!("{plan:#}"));
         }
         return Ok(dry_ending(&verdict));
-    }
+    };
     let outcome = mirror(run, &library, &photos, &remote, verdict, &figures).await;
     persist(&account).await;
     if wish.json {
@@ -67,18 +67,14 @@ pub(super) struct Found {
 }
 
 /// Signs in and reads both libraries. `None` if the run was asked to stop.
-pub(super) async fn look(
-    run: &Run,
-    library: &Arc<Library>,
-    figures: &Figures,
-) -> Result<Option<Found>, Failure> {
+pub(super) async fn read(run: &Run, disk: &Disk, figures: &Figures) -> Result<Option<Found>, Failure> {
     figures.status("AUTHENTICATION_STARTED", &[]);
     let Some(account) = sign_in(run).await? else { return Ok(None) };
     figures.status("AUTHENTICATED", &[]);
     let watch = Watch::new(run);
     let photos = Photos::new(account.clone(), wanted(&run.settings), run.settings.network.download_timeout);
     figures.status("FETCH_N_LOAD_STARTED", &[]);
-    let both = run.until_stopped(read_both(&photos, library, &watch)).await.transpose()?;
+    let both = run.until_stopped(read_both(&photos, disk, &watch)).await.transpose()?;
     watch.read();
     Ok(both.map(|(remote, local)| {
         figures.read(&remote, &local);
@@ -113,16 +109,34 @@ pub(super) async fn persist(account: &Account) {
     }
 }
 
+/// The library on disk.
+#[derive(Clone)]
+pub(super) enum Disk {
+    /// Locked, to be changed.
+    Held(Arc<Library>),
+    /// Only looked at.
+    Seen(Arc<View>),
+}
+
+impl Disk {
+    fn scan(&self) -> Result<LocalLibrary, library::Error> {
+        match self {
+            Self::Held(library) => library.scan(),
+            Self::Seen(view) => view.scan(),
+        }
+    }
+}
+
 /// Reads what iCloud has and what the disk has, at the same time.
 async fn read_both(
     photos: &Photos,
-    library: &Arc<Library>,
+    disk: &Disk,
     watch: &Watch,
 ) -> Result<(RemoteLibrary, LocalLibrary), Failure> {
-    let scanned = Arc::clone(library);
+    let disk = disk.clone();
     let progress = |progress| watch.reading(progress);
     let remote = async { photos.read(&progress).await.map_err(Failure::from) };
-    let local = blocking(move || scanned.scan().map_err(Failure::from));
+    let local = blocking(move || disk.scan());
     tokio::try_join!(remote, local)
 }
 

@@ -59,6 +59,41 @@ pub(super) trait Renewal: Send + Sync {
     fn persist(&self) -> BoxFuture<'_, Result<(), Error>>;
 }
 
+/// The latest renewal of each kind.
+#[derive(Default)]
+struct Renewals {
+    session: Option<Renewed>,
+    approval: Option<Renewed>,
+}
+
+/// A renewal, and what came of it.
+struct Renewed {
+    at: Instant,
+    /// Why it failed, for the other workers that met the same.
+    failure: Option<Arc<Error>>,
+}
+
+impl Renewals {
+    fn of(&mut self, lost: Lost) -> &mut Option<Renewed> {
+        match lost {
+            Lost::Session => &mut self.session,
+            Lost::Approval => &mut self.approval,
+        }
+    }
+
+    /// Why there is no use in another renewal so soon.
+    fn objection(&mut self, lost: Lost) -> Option<Error> {
+        let latest = self.of(lost).as_ref().filter(|latest| latest.at.elapsed() < RENEWAL_GAP)?;
+        Some(match (&latest.failure, lost) {
+            (Some(failure), _) => Error::Renewal(Arc::clone(failure)),
+            (None, Lost::Approval) => Error::ApprovalNeeded,
+            (None, Lost::Session) => {
+                Error::SessionLost { reason: "it ended again right after it was renewed".to_owned() }
+            }
+        })
+    }
+}
+
 /// A signed-in account. Clones share everything.
 #[derive(Clone)]
 pub struct Account(Arc<Inner>);
@@ -68,8 +103,8 @@ struct Inner {
     renewal: Box<dyn Renewal>,
     /// Counts renewals, so that a worker sees that another one has renewed the session meanwhile.
     generation: AtomicU64,
-    /// When it was last renewed; held while renewing, so that the workers wait for one renewal.
-    renewed: Mutex<Option<Instant>>,
+    /// The latest renewals; held while renewing, so that the workers wait for one.
+    renewals: Mutex<Renewals>,
     /// When the session was last written to disk.
     stored: std::sync::Mutex<Instant>,
 }
@@ -80,7 +115,7 @@ impl Account {
             client,
             renewal,
             generation: AtomicU64::new(0),
-            renewed: Mutex::new(None),
+            renewals: Mutex::default(),
             stored: std::sync::Mutex::new(Instant::now()),
         }))
     }
@@ -133,7 +168,7 @@ impl Account {
         loop {
             self.0.client.pace().metadata_turn().await;
             // A session that is just being renewed has neither address nor cookies.
-            drop(self.0.renewed.lock().await);
+            drop(self.0.renewals.lock().await);
             let generation = self.0.generation.load(Ordering::Acquire);
             let sent = Instant::now();
             let outcome = self.0.client.send(self.database_request(area, call, body.clone())?).await;
@@ -210,23 +245,23 @@ impl Account {
         answer: &Answer,
         problem: Option<database_error::Problem>,
     ) -> Result<(), Error> {
-        if patience.renewed {
+        if patience.renewed.contains(&lost) {
             return Err(database_error::after_renewal(error_of(answer, problem)));
         }
-        patience.renewed = true;
-        let mut renewed = self.0.renewed.lock().await;
+        patience.renewed.push(lost);
+        let mut renewals = self.0.renewals.lock().await;
         if self.0.generation.load(Ordering::Acquire) > seen {
             return Ok(());
         }
-        if renewed.is_some_and(|at| at.elapsed() < RENEWAL_GAP) {
-            return Err(Error::SessionLost {
-                reason: "it ended again right after it was renewed".to_owned(),
-            });
+        if let Some(objection) = renewals.objection(lost) {
+            return Err(objection);
         }
         tracing::info!(?lost, "the session ended; renewing it");
-        // Set before the outcome is known: after a failure, too, the next worker must not try at once.
-        *renewed = Some(Instant::now());
-        self.0.renewal.renew(lost).await?;
+        // Whatever comes of it, the next worker must not try at once.
+        let outcome = self.0.renewal.renew(lost).await.map_err(Arc::new);
+        let failure = outcome.as_ref().err().cloned();
+        *renewals.of(lost) = Some(Renewed { at: Instant::now(), failure });
+        outcome.map_err(Error::Renewal)?;
         self.0.generation.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }
@@ -248,12 +283,13 @@ struct Patience {
     left: u32,
     tries: u32,
     reconnected: bool,
-    renewed: bool,
+    /// What was renewed for it.
+    renewed: Vec<Lost>,
 }
 
 impl Patience {
     fn new(retries: u32) -> Self {
-        Self { left: retries, tries: 0, reconnected: false, renewed: false }
+        Self { left: retries, tries: 0, reconnected: false, renewed: Vec::new() }
     }
 
     /// Takes one of the tries, of which there are at most `times` for this kind of failure.

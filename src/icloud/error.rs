@@ -1,6 +1,7 @@
 //! What can go wrong with Apple's servers, named by the situation of the user.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -136,8 +137,8 @@ pub enum Error {
     },
     /// Advanced Data Protection is on and no device approved this session.
     #[error(
-        "Advanced Data Protection is on and no device approved the access in time; run by hand and approve it on \
-         a trusted device"
+        "Advanced Data Protection is on and no device approved the access in time; run `icps sync` by hand and \
+         approve it on a trusted device (a timer's run asks the devices only with MFA_PUSH=always)"
     )]
     ApprovalNeeded,
     /// The account has no iCloud Photos.
@@ -155,6 +156,9 @@ pub enum Error {
         /// What stood in the way.
         reason: String,
     },
+    /// The session could not be renewed in the middle of a run; all requests that wait for it share the reason.
+    #[error(transparent)]
+    Renewal(Arc<Self>),
     /// iCloud is still counting; what it lists is not complete.
     #[error("iCloud is still indexing {zone} ({progress} %); run again later")]
     Indexing {
@@ -193,6 +197,24 @@ pub enum Error {
 }
 
 impl Error {
+    /// The situation that this is about, also if several requests met it at once.
+    pub fn situation(&self) -> &Self {
+        match self {
+            Self::Renewal(shared) => shared.situation(),
+            other => other,
+        }
+    }
+
+    /// Whether it may concern one list or record only, so that others may well be read.
+    pub(crate) fn is_of_one_list(&self) -> bool {
+        matches!(self, Self::Server { .. } | Self::Protocol { .. })
+    }
+
+    /// Whether it may concern one library only, provided that another one was read just before.
+    pub(crate) fn is_of_one_library(&self) -> bool {
+        self.is_of_one_list() || matches!(self, Self::AccessDenied { .. } | Self::SessionLost { .. })
+    }
+
     /// An answer that is not what the protocol promises.
     pub(crate) fn protocol(what: impl Into<String>) -> Self {
         Self::Protocol { what: what.into() }

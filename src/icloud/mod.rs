@@ -23,6 +23,7 @@ mod state;
 pub use account::{Account, Area};
 pub use client::{Client, ClientOptions, Route};
 pub use error::Error;
+pub(crate) use pace::LONGEST_PAUSE;
 pub use secret_url::SecretUrl;
 pub use session::Session;
 pub use sign_in::{

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::settings::{Limit, Rate};
 
 /// The longest pause inside a run. If Apple asks for more, the run ends and says so.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 /// The longest pause that we choose ourselves.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
 /// Metadata requests are at least this far apart, whatever the user's rate. Apple answers in tenths of a second, so
@@ -49,14 +49,23 @@ impl Pace {
 
     /// Waits until a metadata request may be sent.
     pub(super) async fn metadata_turn(&self) {
-        let turn = self.lock().reserve(self.spacing, Instant::now());
-        tokio::time::sleep_until(turn).await;
+        self.turn(self.spacing).await;
     }
 
     /// Waits while Apple wants a pause; the user's rate does not apply to contents.
     pub(super) async fn content_turn(&self) {
-        let turn = self.lock().reserve(Duration::ZERO, Instant::now());
-        tokio::time::sleep_until(turn).await;
+        self.turn(Duration::ZERO).await;
+    }
+
+    async fn turn(&self, spacing: Duration) {
+        loop {
+            let turn = self.lock().reserve(spacing, Instant::now());
+            tokio::time::sleep_until(turn).await;
+            // Somebody may have met throttling meanwhile.
+            if !self.lock().is_pausing(Instant::now()) {
+                return;
+            }
+        }
     }
 
     /// A request sent at `sent` met throttling: everybody pauses. Many workers that meet the same throttling at
@@ -86,6 +95,10 @@ impl State {
             self.next = Some(turn + spacing);
         }
         turn
+    }
+
+    fn is_pausing(&self, now: Instant) -> bool {
+        self.resume.is_some_and(|resume| resume > now)
     }
 
     fn throttled(&mut self, sent: Instant, retry_after: Option<Duration>, now: Instant) {
@@ -160,6 +173,17 @@ mod tests {
         assert_eq!(state.level, 1);
         assert_eq!(state.reserve(Duration::ZERO, now), now + second(7));
         assert!(state.reserve(Duration::ZERO, now) > now + second(7), "and then one after the other");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_turn_waits_for_a_later_pause_too() {
+        let pace = Pace::new(Rate { requests: Limit::AtMost(1), interval: Duration::from_millis(50) });
+        pace.metadata_turn().await;
+        let begin = Instant::now();
+        tokio::join!(pace.metadata_turn(), async {
+            pace.throttled(Instant::now(), Some(Duration::from_millis(200)));
+        });
+        assert!(begin.elapsed() >= Duration::from_millis(200));
     }
 
     #[test]

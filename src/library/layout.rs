@@ -14,6 +14,8 @@ pub const ARCHIVE: &str = "_Archive";
 pub(crate) const STASH: &str = ".stash";
 /// What is ours alone.
 pub(crate) const OWN: &str = ".icps";
+/// Below [`OWN`].
+const TRASH: &str = "trash";
 pub(crate) const LOCK: &str = ".library.lock";
 /// The resource file of the TypeScript program.
 pub(crate) const LEGACY: &str = ".icloud-photos-sync";
@@ -42,8 +44,7 @@ impl Layout {
         let archive = root.create(ARCHIVE)?;
         let stash = archive.create(STASH)?;
         let own = root.create(OWN)?;
-        let (partial, trash, staging) =
-            (own.create("partial")?, own.create("trash")?, own.create("staging")?);
+        let (partial, trash, staging) = (own.create("partial")?, own.create(TRASH)?, own.create("staging")?);
         Ok(Self { root, zones, archive, stash, own, partial, trash, staging })
     }
 
@@ -57,6 +58,30 @@ impl Layout {
     /// Opens the directory of an album or folder; the empty path is the root's.
     pub(crate) fn album(&self, path: &[RecordName]) -> Result<Dir, Error> {
         path.iter().try_fold(self.root.reopen()?, |dir, record| dir.open(album_directory(record)?))
+    }
+}
+
+/// The directories that a scan looks at, as far as they exist.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) root: Dir,
+    zones: [Option<Dir>; 2],
+    pub(crate) trash: Option<Dir>,
+}
+
+impl Places {
+    /// Opens them and creates nothing.
+    pub(crate) fn find(root: Dir) -> Result<Self, Error> {
+        let zones = [root.find(Zone::Primary.directory())?, root.find(Zone::Shared.directory())?];
+        let trash = root.find(OWN)?.map_or(Ok(None), |own| own.find(TRASH))?;
+        Ok(Self { root, zones, trash })
+    }
+
+    pub(crate) fn zone(&self, zone: Zone) -> Option<&Dir> {
+        match zone {
+            Zone::Primary => self.zones[0].as_ref(),
+            Zone::Shared => self.zones[1].as_ref(),
+        }
     }
 }
 

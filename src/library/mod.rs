@@ -17,6 +17,7 @@ pub mod names;
 mod scan;
 mod store;
 mod trash;
+mod view;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,9 +31,10 @@ pub use incoming::Incoming;
 pub use layout::{ARCHIVE, album_directory};
 pub use legacy::legacy_trust_token;
 pub use store::{Store, Verified};
+pub use view::View;
 
 use dir::Dir;
-use layout::{Layout, is_safe_file};
+use layout::{Layout, Places, is_safe_file};
 use lock::Lock;
 
 /// How a library is opened.
@@ -90,7 +92,7 @@ impl Library {
 
     /// Looks at everything. Blocks; uses rayon's threads.
     pub fn scan(&self) -> Result<LocalLibrary, Error> {
-        scan::scan(&self.layout)
+        scan::scan(&Places::find(self.layout.root.reopen()?)?)
     }
 
     /// The asset files.

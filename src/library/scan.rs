@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use crate::model::{FileKey, LocalFile, LocalLibrary, Zone};
 
 use super::Error;
-use super::dir::EntryKind;
-use super::layout::{self, Layout};
+use super::dir::{Dir, EntryKind};
+use super::layout::{self, Places};
 use super::trash;
 
 mod tree;
@@ -17,12 +17,17 @@ mod tree;
 const BATCH: usize = 2048;
 
 /// Reads the whole library. Blocks; uses rayon's threads.
-pub(super) fn scan(layout: &Layout) -> Result<LocalLibrary, Error> {
-    let mut found = LocalLibrary { trash: trash::inventory(layout)?, ..LocalLibrary::default() };
-    for zone in Zone::ALL {
-        scan_zone(layout, zone, &mut found)?;
+pub(super) fn scan(places: &Places) -> Result<LocalLibrary, Error> {
+    let mut found = LocalLibrary::default();
+    if let Some(trash) = &places.trash {
+        found.trash = trash::inventory(trash)?;
     }
-    tree::scan(layout, &mut found)?;
+    for zone in Zone::ALL {
+        if let Some(directory) = places.zone(zone) {
+            scan_zone(directory, zone, &mut found)?;
+        }
+    }
+    tree::scan(&places.root, &mut found)?;
     found.strays.sort_unstable();
     tracing::debug!(
         files = found.files.len(),
@@ -37,8 +42,7 @@ pub(super) fn scan(layout: &Layout) -> Result<LocalLibrary, Error> {
 /// Reads the asset files of a zone: first all names, then sizes and times in parallel.
 ///
 /// A million files fit, since names are kept as keys, which need no memory of their own.
-fn scan_zone(layout: &Layout, zone: Zone, found: &mut LocalLibrary) -> Result<(), Error> {
-    let directory = layout.zone(zone);
+fn scan_zone(directory: &Dir, zone: Zone, found: &mut LocalLibrary) -> Result<(), Error> {
     let begin = found.files.len();
     directory.for_each(|name, inode, kind| {
         let text = name.to_str();

@@ -9,7 +9,6 @@ use crate::model::{FileKey, LocalFile, Zone};
 
 use super::Error;
 use super::dir::{Dir, EntryKind};
-use super::layout::Layout;
 use super::store::{Store, Unfit, check};
 
 impl Store {
@@ -30,7 +29,7 @@ impl Store {
     /// Takes a file of `size` bytes back out of the trash, verified. `false` if the trash has no sound copy.
     pub fn restore(&self, key: &FileKey, size: u64, modified: i64) -> Result<bool, Error> {
         let name = key.file_name();
-        for (_, day) in days(&self.layout)?.into_iter().rev() {
+        for (_, day) in days(&self.layout.trash)?.into_iter().rev() {
             let Some(trash) = day.find(key.zone.directory())? else { continue };
             let Some(mut file) = trash.read_file(&name)? else { continue };
             match check(&mut file, key, Some(size)) {
@@ -55,7 +54,7 @@ impl Store {
         // Too long ago to be a date is to keep for ever.
         let Ok(oldest) = now.checked_sub(keep) else { return Ok(0) };
         let mut removed = 0;
-        for (date, day) in days(&self.layout)? {
+        for (date, day) in days(&self.layout.trash)? {
             if date < day_of(oldest) {
                 removed += empty(&day, |_| true)?.0;
                 remove_if_empty(&self.layout.trash, &date.to_string(), &day)?;
@@ -67,7 +66,7 @@ impl Store {
     /// Removes from the trash, oldest day first, until `wanted` bytes are free; returns how many came free.
     pub fn shrink_trash(&self, wanted: u64) -> Result<u64, Error> {
         let mut freed = 0;
-        for (date, day) in days(&self.layout)? {
+        for (date, day) in days(&self.layout.trash)? {
             if freed >= wanted {
                 break;
             }
@@ -80,9 +79,9 @@ impl Store {
 }
 
 /// The asset files in the trash, newest day first.
-pub(super) fn inventory(layout: &Layout) -> Result<Vec<LocalFile>, Error> {
+pub(super) fn inventory(trash: &Dir) -> Result<Vec<LocalFile>, Error> {
     let mut files = Vec::new();
-    for (_, day) in days(layout)?.into_iter().rev() {
+    for (_, day) in days(trash)?.into_iter().rev() {
         for zone in Zone::ALL {
             let Some(directory) = day.find(zone.directory())? else { continue };
             for entry in directory.entries()? {
@@ -98,15 +97,15 @@ pub(super) fn inventory(layout: &Layout) -> Result<Vec<LocalFile>, Error> {
 }
 
 /// The days of the trash, oldest first. What is not named after a day is not ours.
-fn days(layout: &Layout) -> Result<Vec<(Date, Dir)>, Error> {
+fn days(trash: &Dir) -> Result<Vec<(Date, Dir)>, Error> {
     let mut days = Vec::new();
-    for entry in layout.trash.entries()? {
+    for entry in trash.entries()? {
         let date = entry
             .name
             .to_str()
             .and_then(|name| name.parse::<Date>().ok().filter(|date| date.to_string() == name));
         if let (Some(date), EntryKind::Directory) = (date, entry.kind) {
-            days.push((date, layout.trash.open(&entry.name)?));
+            days.push((date, trash.open(&entry.name)?));
         }
     }
     days.sort_by_key(|(date, _)| *date);

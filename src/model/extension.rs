@@ -86,6 +86,11 @@ impl Extension {
             .unwrap_or_default()
     }
 
+    /// Whether it is that of a movie, as cameras and phones make them.
+    pub fn is_movie(&self) -> bool {
+        matches!(self.as_str(), "mov" | "mp4" | "m4v" | "mpg" | "avi" | "3gp")
+    }
+
     /// The text, without the dot.
     pub fn as_str(&self) -> &str {
         // Only ASCII is ever stored.

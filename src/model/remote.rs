@@ -1,6 +1,6 @@
 //! The library as the server describes it.
 
-use super::{Album, Asset, Zone};
+use super::{Album, Asset, Checksum, Zone};
 
 /// Everything that was read from the server in one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct RemoteLibrary {
     pub albums: Vec<Album>,
     /// What was counted and listed, zone by zone.
     pub zones: Vec<ZoneTally>,
+    /// Contents of assets whose original is still being uploaded. None of them should be on disk.
+    pub pending: Vec<Checksum>,
     /// What could not be read, by name. Empty after a flawless reading.
     pub problems: Vec<Problem>,
 }

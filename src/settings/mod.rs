@@ -73,7 +73,7 @@ pub struct SignIn {
     pub region: Region,
     /// Whether the user hopes for a way to sign in that Apple has switched off.
     pub legacy: bool,
-    /// How long to wait for a code.
+    /// How long to wait for a code, or for an approval on a device.
     pub mfa_timeout: Duration,
     /// Who asks Apple for a code.
     pub mfa_push: MfaPush,

@@ -99,16 +99,20 @@ pub(crate) const LEGACY_LOGIN: Setting =
     Setting::switch("legacy-login", "Without effect since Apple switched off that way to sign in")
         .variable("LEGACY_LOGIN");
 
-pub(crate) const MFA_TIMEOUT: Setting =
-    Setting::text("mfa-timeout", "SECONDS", "How long to wait for a code, at most 600")
-        .variable("MFA_TIMEOUT")
-        .default("600");
+pub(crate) const MFA_TIMEOUT: Setting = Setting::text(
+    "mfa-timeout",
+    "SECONDS",
+    "How long to wait for a code, or for an approval on a device, at most 600",
+)
+.variable("MFA_TIMEOUT")
+.default("600");
 
 pub(crate) const MFA_PUSH: Setting = Setting::text(
     "mfa-push",
     "WHEN",
     "Who asks Apple for a code. auto: a run that a person started asks at once, a timer's run waits until told \
-     (icps mfa resend device); always: ask at once; never: only when told",
+     (icps mfa resend device); always: ask at once; never: only when told. The same holds for the approval on a \
+     device that Advanced Data Protection wants, which only a run that may ask for it can get",
 )
 .variable("MFA_PUSH")
 .default("auto");

@@ -2,6 +2,7 @@
 //!
 //! [`judge`] returns everything that [`super::apply`] is allowed to do; apply decides nothing of the kind.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::Policy;
@@ -67,6 +68,9 @@ fn objection(
     if let Some(problem) = remote.incomplete() {
         return Some(HeldReason::Incomplete(problem.clone()));
     }
+    if let Some(problem) = known_upload(remote, local) {
+        return Some(HeldReason::Incomplete(problem));
+    }
     let deletions = &plan.files.deletions;
     if deletions.is_empty() || max_delete == MaxDelete::Percent(100) {
         return None;
@@ -83,6 +87,18 @@ fn objection(
     }
     let (count, present) = (deletions.len() as u64, local.files.len() as u64);
     exceeds(count, present, max_delete).then_some(HeldReason::TooMany(max_delete))
+}
+
+/// An upload that is on its way has nothing on disk. If it has, it was there before, and the listing cannot be
+/// trusted to show everything else.
+fn known_upload(remote: &RemoteLibrary, local: &LocalLibrary) -> Option<Problem> {
+    let pending: HashSet<_> = remote.pending.iter().collect();
+    let known = local.files.iter().find(|file| pending.contains(&file.key.checksum))?;
+    Some(Problem {
+        subject: known.key.file_name(),
+        reason: "it is on disk, but iCloud says that it is still being uploaded".to_owned(),
+        blocks_deletion: true,
+    })
 }
 
 fn exceeds(deletions: u64, present: u64, max_delete: MaxDelete) -> bool {
@@ -289,6 +305,19 @@ mod tests {
         assert_eq!((held.files.files, held.of, held.needs_decision()), (1, 6, false));
         assert!(verdict.plan.files.deletions.is_empty());
         assert!(held.to_string().contains("a page is missing"), "{held}");
+    }
+
+    #[test]
+    fn an_upload_holds_deletions_back_only_if_something_of_it_is_on_disk() {
+        let mut remote = remote(5);
+        let local = local(Zone::Primary, 6);
+        remote.pending = vec![key(Zone::Primary, 99).checksum];
+        assert_eq!(verdict(&remote, &local, MaxDelete::default()).held, None);
+        remote.pending.push(key(Zone::Primary, 3).checksum);
+        let verdict = verdict(&remote, &local, MaxDelete::Percent(100));
+        let held = verdict.held.unwrap();
+        assert!(matches!(held.reason, HeldReason::Incomplete(_)), "{held}");
+        assert!(verdict.plan.files.deletions.is_empty());
     }
 
     #[test]

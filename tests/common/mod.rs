@@ -12,7 +12,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use icloud_emulator::library::LibrarySpec;
-use icloud_emulator::{AccountOptions, Emulator, SecondFactor, SentCode};
+use icloud_emulator::{
+    AccountOptions, Effect, Emulator, Fault, Request, SecondFactor, Selector, SentCode, When,
+};
 use tempfile::TempDir;
 
 pub use checker::{Wanted, differences, picture};
@@ -137,6 +139,20 @@ impl Machine {
     /// Starts the program and goes on.
     pub fn start(&self, arguments: &[&str]) -> Child {
         self.icps(arguments).spawn().unwrap()
+    }
+
+    /// Lets `see` look at every request of the program before it is answered.
+    pub fn observe(&self, see: impl Fn(&Request) + Send + Sync + 'static) {
+        let on = Selector::matching(move |request| {
+            see(request);
+            false
+        });
+        self.emulator.faults().add(Fault { on, when: When::Always, what: Effect::Reset });
+    }
+
+    /// Lets something go wrong for the requests that `choose` says yes to.
+    pub fn fail(&self, choose: impl Fn(&Request) -> bool + Send + Sync + 'static, what: Effect) {
+        self.emulator.faults().add(Fault { on: Selector::matching(choose), when: When::Always, what });
     }
 
     /// Waits for the next code that reaches the account's owner.

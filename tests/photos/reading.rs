@@ -41,7 +41,7 @@ async fn every_oddity_is_read_as_the_servers_mean_it() {
 }
 
 #[tokio::test]
-async fn what_is_still_being_uploaded_waits_and_blocks_deletion() {
+async fn what_is_still_being_uploaded_waits_and_is_named_with_its_contents() {
     let world = World::new(LibrarySpec::small()).await;
     let library = world.emulator.library();
     let uploading = library.visible_assets().remove(3);
@@ -49,7 +49,9 @@ async fn what_is_still_being_uploaded_waits_and_blocks_deletion() {
     let remote = world.read().await;
     world.assert_complete(&remote);
     assert_eq!(remote.problems.len(), 1);
-    assert!(blocked(&remote) && remote.problems[0].subject.contains(&uploading.record));
+    assert!(!blocked(&remote) && remote.problems[0].subject.contains(&uploading.record));
+    let pending: Vec<_> = remote.pending.iter().map(|checksum| checksum.to_base64()).collect();
+    assert!(uploading.files.iter().all(|file| pending.contains(&file.checksum)), "{pending:?}");
 
     library.set_uploading(uploading.asset, false);
     let remote = world.read().await;

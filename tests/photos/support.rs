@@ -44,6 +44,8 @@ impl World {
             state: state_dir,
             credentials: Credentials::known(&username, password.into()),
             by_person: true,
+            asks_devices: true,
+            approval_timeout: std::time::Duration::from_secs(300),
             refresh_token: false,
             trust_token: None,
             legacy_login: false,

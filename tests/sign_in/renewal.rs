@@ -58,7 +58,7 @@ async fn without_trust_no_code_is_asked_for_in_the_middle_of_a_run() {
     world.emulator.account().expire_session_tokens();
     world.emulator.account().expire_trust();
     let error = call(&account).await.unwrap_err();
-    assert!(matches!(error, Error::SecondFactorNeeded), "{error}");
+    assert!(matches!(error.situation(), Error::SecondFactorNeeded), "{error}");
     assert_eq!(world.costs(), [1, 0, 0]);
 }
 

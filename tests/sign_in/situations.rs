@@ -117,5 +117,5 @@ async fn a_person_is_asked_to_approve_the_access_to_protected_data() {
     world.sign_in(&mut world.person([Act::Read(Channel::Device)])).await.unwrap();
     assert_eq!((world.seen(Kind::DeviceConsent), world.seen(Kind::RequestPcs)), (1, 1));
     let notices = world.notices.lock().unwrap().clone();
-    assert!(notices.iter().any(|notice| matches!(notice, Notice::ApprovalWanted(_))), "{notices:?}");
+    assert!(notices.iter().any(|notice| matches!(notice, Notice::ApprovalWanted { .. })), "{notices:?}");
 }

@@ -148,6 +148,8 @@ impl World {
                 }),
             },
             by_person: self.by_person,
+            asks_devices: self.by_person,
+            approval_timeout: std::time::Duration::from_secs(300),
             refresh_token: self.refresh_token,
             trust_token: self.trust_token.map(SecretString::from),
             legacy_login: false,

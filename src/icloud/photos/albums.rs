@@ -69,11 +69,8 @@ pub(super) async fn read<D: Database>(
 }
 
 /// The error, if it concerns one list only and the others may well be read.
-pub(super) fn confined(error: Error) -> Result<Error, Error> {
-    match error {
-        Error::Server { .. } | Error::Protocol { .. } => Ok(error),
-        fatal => Err(fatal),
-    }
+fn confined(error: Error) -> Result<Error, Error> {
+    if error.is_of_one_list() { Ok(error) } else { Err(error) }
 }
 
 fn title(album: &AlbumRecord) -> String {

@@ -35,7 +35,7 @@ pub use trash::{Current, MOST_AT_ONCE};
 use super::download::{self, Content, FetchError};
 use super::{Account, Error};
 use crate::model::{Asset, RemoteLibrary, Zone};
-use zones::Library;
+use zones::{Libraries, Library};
 
 /// Which files are wanted besides originals and edited versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub struct Photos {
     account: Account,
     wanted: Wanted,
     idle_timeout: Option<Duration>,
-    libraries: OnceCell<Vec<Library>>,
+    libraries: OnceCell<Libraries>,
 }
 
 impl Photos {
@@ -95,7 +95,7 @@ impl Photos {
     /// Finds where files of that zone can be downloaded for about an hour; the answers are in the order of
     /// `files`. One request for each hundred records.
     pub async fn locate(&self, zone: Zone, files: &[Wish]) -> Result<Vec<Result<Location, Missing>>, Error> {
-        let libraries = self.libraries().await?.iter().filter(|library| library.zone == zone);
+        let libraries = self.libraries().await?.found.iter().filter(|library| library.zone == zone);
         locate::locate(&self.account, &libraries.collect::<Vec<_>>(), files).await
     }
 
@@ -117,10 +117,10 @@ impl Photos {
     }
 
     async fn personal(&self) -> Result<&Library, Error> {
-        self.libraries().await?.first().ok_or(Error::NotSetUp)
+        self.libraries().await?.found.first().ok_or(Error::NotSetUp)
     }
 
-    async fn libraries(&self) -> Result<&[Library], Error> {
-        Ok(self.libraries.get_or_try_init(|| zones::libraries(&self.account)).await?)
+    async fn libraries(&self) -> Result<&Libraries, Error> {
+        self.libraries.get_or_try_init(|| zones::libraries(&self.account)).await
     }
 }

@@ -245,11 +245,10 @@ fn derived_name(record: &RecordName, file_type: Option<&str>) -> String {
 /// By the class, else by the type, else by the file name. In doubt it is a still: the two results that an
 /// edit of a still may have are both kept.
 fn is_video(class: Option<i64>, identifier: Option<&str>, name: &str) -> bool {
-    const VIDEOS: [&str; 6] = ["mov", "mp4", "m4v", "mpg", "avi", "3gp"];
     match class {
         Some(1) => false,
         Some(2) => true,
-        _ => VIDEOS.contains(&Extension::for_type(identifier, name).as_str()),
+        _ => Extension::for_type(identifier, name).is_movie(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::Wanted;
 use super::page::{AssetRecord, MasterRecord, Page, RecordKind, Unreadable};
 use super::record::{Version, printable};
 use super::resource::Resource;
-use crate::model::{Asset, AssetFile, Kind, Problem, RecordName, Zone};
+use crate::model::{Asset, AssetFile, Checksum, Kind, Problem, RecordName, Zone};
 
 /// Collects the assets of one zone.
 #[derive(Debug)]
@@ -31,7 +31,15 @@ pub(super) struct Pairing {
 struct Entry {
     version: Version,
     outcome: Outcome,
-    problem: Option<Box<Problem>>,
+    trouble: Option<Box<Trouble>>,
+}
+
+/// What is wrong with an asset.
+#[derive(Debug)]
+struct Trouble {
+    problem: Problem,
+    /// What of it is still being uploaded.
+    pending: Vec<Checksum>,
 }
 
 #[derive(Debug)]
@@ -52,6 +60,8 @@ pub(super) struct Paired {
     /// How many visible assets the listing gave, those that are skipped included.
     pub(super) listed: u64,
     pub(super) problems: Vec<Problem>,
+    /// Contents of assets that are still being uploaded.
+    pub(super) pending: Vec<Checksum>,
 }
 
 impl Pairing {
@@ -112,10 +122,13 @@ impl Pairing {
     /// What all pages together say.
     pub(super) fn finish(mut self) -> Paired {
         let entries = self.entries();
-        let mut paired =
-            Paired { assets: Vec::new(), listed: self.unreadable_assets, problems: self.problems };
+        let (listed, problems) = (self.unreadable_assets, self.problems);
+        let mut paired = Paired { assets: Vec::new(), listed, problems, pending: Vec::new() };
         for entry in entries {
-            paired.problems.extend(entry.problem.map(|problem| *problem));
+            if let Some(trouble) = entry.trouble {
+                paired.problems.push(trouble.problem);
+                paired.pending.extend(trouble.pending);
+            }
             match entry.outcome {
                 Outcome::Shown(asset) => paired.assets.push(asset),
                 Outcome::Skipped(_) => paired.listed += 1,
@@ -128,7 +141,7 @@ impl Pairing {
 
     /// The visible assets of which every file can be backed up.
     pub(super) fn flawless(mut self) -> Vec<Asset> {
-        let entries = self.entries().into_iter().filter(|entry| entry.problem.is_none());
+        let entries = self.entries().into_iter().filter(|entry| entry.trouble.is_none());
         let shown = |entry: Entry| match entry.outcome {
             Outcome::Shown(asset) => Some(asset),
             Outcome::Skipped(_) | Outcome::Gone(_) => None,
@@ -180,25 +193,32 @@ impl From<Unreadable> for Problem {
 
 fn entry_without_master(asset: AssetRecord) -> Entry {
     if !asset.visible {
-        return Entry { version: asset.version, outcome: Outcome::Gone(asset.record), problem: None };
+        return Entry { version: asset.version, outcome: Outcome::Gone(asset.record), trouble: None };
     }
     let problem = Problem {
         subject: asset.record.to_string(),
         reason: format!("its master record {} is missing", asset.master),
         blocks_deletion: true,
     };
-    Entry { version: asset.version, outcome: Outcome::Skipped(asset.record), problem: Some(problem.into()) }
+    let trouble = Trouble { problem, pending: Vec::new() };
+    Entry { version: asset.version, outcome: Outcome::Skipped(asset.record), trouble: Some(trouble.into()) }
 }
 
 fn entry(zone: Zone, wanted: Wanted, asset: AssetRecord, master: &MasterRecord) -> Entry {
     let version = asset.version;
     if !asset.visible {
-        return Entry { version, outcome: Outcome::Gone(asset.record), problem: None };
+        return Entry { version, outcome: Outcome::Gone(asset.record), trouble: None };
     }
     let (files, unusable) = files(&asset, master, wanted);
-    let problem = (!unusable.is_empty()).then(|| {
+    let trouble = (!unusable.is_empty()).then(|| {
         let subject = format!("{} ({})", printable(&master.name), asset.record);
-        Box::new(Problem { subject, reason: unusable.join("; "), blocks_deletion: true })
+        let pending = pending(&asset, master);
+        // An asset that is on its way has nothing on disk that might be taken for gone.
+        let blocks_deletion = pending.is_empty() || unusable.len() > 1;
+        Box::new(Trouble {
+            problem: Problem { subject, reason: unusable.join("; "), blocks_deletion },
+            pending,
+        })
     });
     let has_original = files.first().is_some_and(|file| file.kind == Kind::Original);
     let outcome = if has_original {
@@ -214,7 +234,24 @@ fn entry(zone: Zone, wanted: Wanted, asset: AssetRecord, master: &MasterRecord) 
     } else {
         Outcome::Skipped(asset.record)
     };
-    Entry { version, outcome, problem }
+    Entry { version, outcome, trouble }
+}
+
+/// All contents of an asset whose original is still being uploaded, as far as they are known. Of the original it is
+/// the name of the master; empty if that is not its checksum.
+fn pending(asset: &AssetRecord, master: &MasterRecord) -> Vec<Checksum> {
+    let (Resource::Uploading(_), Ok(original)) =
+        (&master.original, Checksum::from_base64(master.record.as_str()))
+    else {
+        return Vec::new();
+    };
+    let others =
+        [&master.live_video, &master.alternative, &asset.picture, &asset.video].into_iter().flatten();
+    let others = others.filter_map(|resource| match resource {
+        Resource::Ready { checksum, .. } => Some(*checksum),
+        Resource::Uploading(_) | Resource::Unusable(_) => None,
+    });
+    std::iter::once(original).chain(others).collect()
 }
 
 /// The files of an asset that are wanted, the original first, and what is wrong with the others.
@@ -243,7 +280,7 @@ fn files<'a>(
                 let modified = if kind.on_master() { master.modified } else { asset.modified };
                 files.push(AssetFile { kind, checksum, extension, size, modified });
             }
-            Some(Resource::Unusable(reason)) => unusable.push(reason.as_str()),
+            Some(Resource::Uploading(reason) | Resource::Unusable(reason)) => unusable.push(reason.as_str()),
             None => {}
         }
     }

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::albums::{self, confined};
+use super::albums;
 use super::database::{Bounded, Database};
 use super::listing::{self, Gaps};
 use super::page::Page;
 use super::pairing::{Paired, Pairing};
 use super::query::{self, List};
-use super::zones::Library;
+use super::zones::{Libraries, Library};
 use super::{ReadProgress, Wanted};
 use crate::icloud::Error;
 use crate::model::{Album, Problem, RemoteLibrary, Zone, ZoneTally};
@@ -32,22 +32,25 @@ pub(super) type Progress<'a> = &'a (dyn Fn(ReadProgress) + Sync);
 /// Reads these libraries, the personal one first.
 pub(super) async fn read<D: Database>(
     database: &D,
-    libraries: &[Library],
+    libraries: &Libraries,
     wanted: Wanted,
     progress: Progress<'_>,
 ) -> Result<RemoteLibrary, Error> {
     let database = &Bounded::new(database);
     let mut remote = RemoteLibrary::default();
-    for library in libraries {
+    remote.problems.extend(libraries.unlisted.clone());
+    for library in &libraries.found {
         match read_library(database, library, wanted, progress).await {
             Ok(content) => content.add_to(&mut remote),
-            Err(error) if library.zone == Zone::Primary => return Err(error),
             // What is wrong with the shared library shall not keep the personal one from its backup.
-            Err(error) => remote.problems.push(Problem {
-                subject: library.name.clone(),
-                reason: confined(error)?.to_string(),
-                blocks_deletion: true,
-            }),
+            Err(error) if library.zone == Zone::Shared && error.is_of_one_library() => {
+                remote.problems.push(Problem {
+                    subject: library.name.clone(),
+                    reason: error.to_string(),
+                    blocks_deletion: true,
+                });
+            }
+            Err(error) => return Err(error),
         }
     }
     // A record that comes on several pages has one problem.
@@ -69,6 +72,7 @@ impl Content {
         remote.assets.extend(self.paired.assets);
         remote.albums.extend(self.albums);
         remote.zones.push(self.tally);
+        remote.pending.extend(self.paired.pending);
         remote.problems.extend(self.paired.problems);
     }
 }

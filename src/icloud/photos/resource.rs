@@ -63,6 +63,8 @@ pub enum Resource {
         /// Its extension on disk.
         extension: Extension,
     },
+    /// A file that some device has not uploaded yet; the text says so.
+    Uploading(String),
     /// A file that is known to exist but cannot be downloaded; the text says why.
     Unusable(String),
 }
@@ -96,6 +98,6 @@ impl Resource {
 
     /// What a device is still uploading has no content yet, no size, or the size 0.
     pub(super) fn uploading(family: &Family) -> Self {
-        Self::Unusable(format!("{} is still being uploaded", family.title))
+        Self::Uploading(format!("{} is still being uploaded", family.title))
     }
 }

@@ -8,7 +8,7 @@ use super::json::Json;
 use super::query;
 use super::record::{Record, printable};
 use crate::icloud::{Area, Error};
-use crate::model::Zone;
+use crate::model::{Problem, Zone};
 
 /// The personal library; there is exactly one.
 const PRIMARY: &str = "PrimarySync";
@@ -84,23 +84,43 @@ impl Library {
     }
 }
 
-/// The libraries of the account, the personal one first. Fails with [`Error::NotSetUp`] without a personal one.
-pub(super) async fn libraries<D: Database>(database: &D) -> Result<Vec<Library>, Error> {
-    let mut found: Vec<Library> = Vec::new();
-    for area in [Area::Private, Area::Shared] {
-        let answer = database.call(area, "zones/list", &json!({})).await?;
-        for library in parse(area, &answer)? {
-            // A shared library that stands in both areas is one library.
-            if found.iter().all(|known| known.name != library.name) {
-                found.push(library);
-            }
+/// The libraries of the account.
+#[derive(Debug)]
+pub(super) struct Libraries {
+    /// The personal one first.
+    pub(super) found: Vec<Library>,
+    /// Why there may be one more: what others share could not be listed.
+    pub(super) unlisted: Option<Problem>,
+}
+
+/// Finds the libraries of the account. Fails with [`Error::NotSetUp`] without a personal one. Trouble with what
+/// others share shall not keep the personal one from its backup.
+pub(super) async fn libraries<D: Database>(database: &D) -> Result<Libraries, Error> {
+    let (mut found, mut unlisted) = (in_area(database, Area::Private).await?, None);
+    match in_area(database, Area::Shared).await {
+        // A shared library that stands in both areas is one library.
+        Ok(shared) => {
+            let new =
+                shared.into_iter().filter(|library| found.iter().all(|known| known.name != library.name));
+            let new: Vec<_> = new.collect();
+            found.extend(new);
         }
+        Err(error) if error.is_of_one_library() => {
+            let subject = "libraries that others share".to_owned();
+            unlisted = Some(Problem { subject, reason: error.to_string(), blocks_deletion: true });
+        }
+        Err(error) => return Err(error),
     }
     found.sort_by_key(|library| library.zone);
     match found.first() {
-        Some(library) if library.zone == Zone::Primary => Ok(found),
+        Some(library) if library.zone == Zone::Primary => Ok(Libraries { found, unlisted }),
         _ => Err(Error::NotSetUp),
     }
+}
+
+async fn in_area<D: Database>(database: &D, area: Area) -> Result<Vec<Library>, Error> {
+    let answer = database.call(area, "zones/list", &json!({})).await?;
+    parse(area, &answer)
 }
 
 fn parse(area: Area, answer: &[u8]) -> Result<Vec<Library>, Error> {

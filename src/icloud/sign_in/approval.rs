@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Flow, Notice};
@@ -10,14 +10,13 @@ use crate::icloud::error::Error;
 
 /// The cookies that open the photos.
 const COOKIES: [&str; 2] = ["X-APPLE-WEBAUTH-PCS-Photos", "X-APPLE-WEBAUTH-PCS-Sharing"];
-/// How often is looked whether a device has answered.
-const POLL: Duration = Duration::from_secs(10);
-/// How long.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+/// How soon is looked whether a device has answered; each look waits twice as long as the one before,
+const FIRST_POLL: Duration = Duration::from_secs(1);
+/// up to this.
+const LONGEST_POLL: Duration = Duration::from_secs(10);
 
 impl Flow {
-    /// Gets the approval if there is none. Without a person nothing pops up on a device: then only an approval
-    /// given earlier helps.
+    /// Gets the approval if there is none.
     pub(super) async fn approval(&self) -> Result<(), Error> {
         let is_open = self.client.session(|session| {
             let now = Timestamp::now();
@@ -26,28 +25,39 @@ impl Flow {
         if is_open { Ok(()) } else { self.request_approval().await }
     }
 
-    /// Asks for the approval, and waits for it.
+    /// Asks for the approval, and waits for it. Where nothing may pop up on a device, only an approval that was
+    /// given earlier helps: nobody could give another one, so that there is nothing to wait for.
     pub(super) async fn request_approval(&self) -> Result<(), Error> {
-        let until = Timestamp::now() + PATIENCE;
+        let until = Timestamp::now() + self.options.approval_timeout;
         let state = self.approval_call("requestWebAccessState", &json!({})).await?;
         if says(&state, "isICDRSDisabled", false) {
             return Ok(());
         }
+        let mut said = false;
         if says(&state, "isDeviceConsentedForPCS", false) {
-            if !self.options.by_person {
+            if !self.options.asks_devices {
                 return Err(Error::ApprovalNeeded);
             }
             self.approval_call("enableDeviceConsentForPCS", &json!({})).await?;
-            self.notify(&Notice::ApprovalWanted(until));
-            self.poll("requestWebAccessState", &json!({}), until, |state| {
+            self.await_approval(until, &mut said);
+            self.poll("requestWebAccessState", &json!({}), until, &mut said, |state| {
                 says(state, "isDeviceConsentedForPCS", true)
             })
             .await?;
-        } else {
-            self.notify(&Notice::ApprovalWanted(until));
         }
         let wish = json!({ "appName": "photos", "derivedFromUserAction": true });
-        self.poll("requestPCS", &wish, until, |answer| answer.get("status") == Some(&json!("success"))).await
+        let is_done = |answer: &Value| answer.get("status") == Some(&json!("success"));
+        self.poll("requestPCS", &wish, until, &mut said, is_done).await?;
+        if said {
+            self.notify(&Notice::Approved);
+        }
+        Ok(())
+    }
+
+    /// Says what is waited for; later it only says it again.
+    fn await_approval(&self, until: Timestamp, said: &mut bool) {
+        let first = !std::mem::replace(said, true);
+        self.notify(&Notice::ApprovalWanted { until, first });
     }
 
     async fn poll(
@@ -55,8 +65,10 @@ impl Flow {
         path: &str,
         body: &Value,
         until: Timestamp,
+        said: &mut bool,
         is_done: impl Fn(&Value) -> bool,
     ) -> Result<(), Error> {
+        let mut pause = FIRST_POLL;
         loop {
             let answer = self.approval_call(path, body).await?;
             if is_done(&answer) {
@@ -65,10 +77,13 @@ impl Flow {
             if says(&answer, "isWebAccessAllowed", false) {
                 return Err(Error::WebAccessOff);
             }
-            if Timestamp::now() >= until {
+            let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
+            if left.is_zero() {
                 return Err(Error::ApprovalNeeded);
             }
-            tokio::time::sleep(POLL).await;
+            self.await_approval(until, said);
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause * 2).min(LONGEST_POLL);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -39,6 +40,10 @@ pub struct SignInOptions {
     /// Whether a person started this run. Unattended runs have a small budget of sign-ins with the password, and
     /// stop at a second factor that nobody answered before.
     pub by_person: bool,
+    /// Whether a trusted device may be asked for the approval that Advanced Data Protection wants.
+    pub asks_devices: bool,
+    /// How long such an approval is waited for.
+    pub approval_timeout: Duration,
     /// Forget the stored trust first.
     pub refresh_token: bool,
     /// A trust token that the user gives; used once, then replaced by its successors.
@@ -54,8 +59,15 @@ pub struct SignInOptions {
 pub enum Notice {
     /// Another process is signing in; this one waits.
     OtherSignIn,
-    /// A trusted device asks for the approval that Advanced Data Protection wants, until this time.
-    ApprovalWanted(Timestamp),
+    /// A trusted device asks for the approval that Advanced Data Protection wants.
+    ApprovalWanted {
+        /// So long it is waited for.
+        until: Timestamp,
+        /// Whether this is said for the first time, or waiting merely goes on.
+        first: bool,
+    },
+    /// The approval that was waited for has come.
+    Approved,
     /// Apple's trust in this client ends soon: `icps token` renews it.
     TrustExpires(Timestamp),
     /// Apple's trust was prolonged without a code.

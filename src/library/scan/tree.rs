@@ -9,7 +9,7 @@ use crate::model::{AlbumState, Link, LocalAlbum, LocalLibrary, RecordName, Taken
 
 use super::super::Error;
 use super::super::dir::{Dir, EntryKind};
-use super::super::layout::{self, Layout, album_directory};
+use super::super::layout::{self, album_directory};
 
 /// Symlinks that one task reads at a time.
 const BATCH: usize = 512;
@@ -54,8 +54,8 @@ enum Symlink {
 }
 
 /// Reads the albums below the root.
-pub(super) fn scan(layout: &Layout, library: &mut LocalLibrary) -> Result<(), Error> {
-    let root = Place { directory: &layout.root, record: None, path: Path::new(""), depth: 0 };
+pub(super) fn scan(root: &Dir, library: &mut LocalLibrary) -> Result<(), Error> {
+    let root = Place { directory: root, record: None, path: Path::new(""), depth: 0 };
     let mut listing = read(&root)?;
     let mut found = Found::default();
     let ours =

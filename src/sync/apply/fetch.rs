@@ -11,6 +11,7 @@ use super::writer::Writer;
 use crate::icloud::download::FetchError;
 use crate::icloud::photos::{Missing, Wish};
 use crate::library::Verified;
+use crate::model::Zone;
 use crate::settings::Limit;
 use crate::sync::plan::Download;
 use crate::{icloud, library};
@@ -146,6 +147,7 @@ impl<S: Source> Fetch<'_, S> {
 
     /// Prepares the next attempt, or gives up.
     async fn recover(&mut self, trouble: Trouble) -> Result<(), Failure> {
+        self.note_progress();
         match trouble {
             Trouble::Fetch(error @ (FetchError::Expired { .. } | FetchError::Gone)) => {
                 self.renewals += 1;
@@ -153,6 +155,11 @@ impl<S: Source> Fetch<'_, S> {
                     return Err(Failure::File(error.to_string()));
                 }
                 self.locate().await
+            }
+            Trouble::Fetch(FetchError::Throttled { retry_after })
+                if retry_after.is_some_and(|wait| wait > icloud::LONGEST_PAUSE) =>
+            {
+                Err(Failure::Run(icloud::Error::Throttled { retry_after }))
             }
             Trouble::Fetch(error @ FetchError::Throttled { retry_after }) => {
                 self.context.pace().throttled();
@@ -177,12 +184,16 @@ impl<S: Source> Fetch<'_, S> {
         }
     }
 
-    async fn again(&mut self, what: String, wait: Option<Duration>) -> Result<(), Failure> {
+    /// Begins to count anew if the download got on since the last failure: a large file may take many hours.
+    fn note_progress(&mut self) {
         let reached = self.writer.as_ref().map_or(0, Writer::len);
         if reached > self.reached.saturating_add(PROGRESS) {
-            self.retries = 0;
+            (self.retries, self.renewals) = (0, 0);
         }
         self.reached = reached;
+    }
+
+    async fn again(&mut self, what: String, wait: Option<Duration>) -> Result<(), Failure> {
         self.retries += 1;
         let most = match self.context.options.max_retries {
             Limit::AtMost(most) => most,
@@ -208,7 +219,14 @@ impl<S: Source> Fetch<'_, S> {
     async fn locate(&mut self) -> Result<(), Failure> {
         let download = self.located.download;
         let wish = wish(self.context, &download).ok_or(Failure::Vanished)?;
-        let found = self.context.source.locate(download.key.zone, &[wish]).await.map_err(Failure::Run)?;
+        let found = self.context.source.locate(download.key.zone, &[wish]).await.map_err(|error| {
+            let of_shared = download.key.zone == Zone::Shared && error.is_of_one_library();
+            if of_shared || error.is_of_one_list() {
+                Failure::Transport(error.to_string())
+            } else {
+                Failure::Run(error)
+            }
+        })?;
         match found.into_iter().next() {
             Some(Ok(location)) => {
                 self.located = Located { download, location, since: Instant::now() };

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::library::{Error, Store};
-use crate::model::{Checksum, FileKey};
+use crate::model::{Asset, AssetFile, Checksum, Extension, FileKey, Kind};
 use crate::sync::outcome::{Subject, Warning};
-use crate::sync::plan::{Amount, Deletion, Download, Relocation, Restoration, Touch};
+use crate::sync::plan::{Amount, Deletion, DeletionReason, Download, Relocation, Restoration, Touch};
 
 /// What came of the restorations.
 #[derive(Debug, Default)]
@@ -112,14 +112,39 @@ pub(super) struct Deleted {
 pub(super) struct Needed {
     /// Contents that belong somewhere and are not there.
     pub(super) contents: HashSet<Checksum>,
-    /// Whether a rendered edit is missing. It replaces an older rendering, and nothing on disk says which.
-    pub(super) edits: bool,
+    /// Whether the rendered picture of an edit is missing. It replaces an older one, and nothing on disk says which.
+    pub(super) pictures: bool,
+    /// The same for rendered movies.
+    pub(super) movies: bool,
 }
 
 impl Needed {
-    fn holds(&self, deletion: &Deletion) -> bool {
-        self.edits || self.contents.contains(&deletion.key.checksum)
+    /// Takes down what did not arrive; `asset` has it.
+    pub(super) fn add(&mut self, asset: &Asset, file: &AssetFile) {
+        self.contents.insert(file.checksum);
+        match file.kind {
+            Kind::Edited => {
+                self.pictures = true;
+                // The older result of an edit may have had a movie where the newer one has none.
+                self.movies |= asset.files.iter().any(|file| may_be_movie(file.extension));
+            }
+            Kind::EditedLiveVideo => self.movies = true,
+            Kind::Original | Kind::LiveVideo | Kind::Alternative => {}
+        }
     }
+
+    pub(super) fn holds(&self, deletion: &Deletion) -> bool {
+        // What the server still has somewhere is no rendering that was replaced.
+        let extension = deletion.key.extension;
+        let is_of_kind = (self.pictures && !extension.is_movie()) || (self.movies && may_be_movie(extension));
+        (is_of_kind && deletion.reason == DeletionReason::Gone)
+            || self.contents.contains(&deletion.key.checksum)
+    }
+}
+
+/// Whether it is that of a movie, or of a type that nobody knows.
+fn may_be_movie(extension: Extension) -> bool {
+    extension.is_movie() || extension == Extension::default()
 }
 
 /// Throws files away: into the trash, or for good if nothing is kept there.

@@ -37,7 +37,7 @@ pub(super) async fn locate<S: Source>(
             .filter(|(_, download)| download.key.zone == zone)
             .filter_map(|(at, download)| Some((at, wish(context, download)?)))
             .unzip();
-        let found = ask(context.source, zone, &wishes).await?;
+        let found = ask_in(context, zone, &wishes).await?;
         for (at, answer) in places.into_iter().zip(found) {
             answers[at] = Some(answer);
         }
@@ -51,6 +51,27 @@ pub(super) async fn locate<S: Source>(
         }
     }
     Ok(located)
+}
+
+/// Trouble with the shared library shall not keep the personal one from its backup.
+async fn ask_in<S: Source>(
+    context: &Context<'_, S>,
+    zone: Zone,
+    wishes: &[Wish],
+) -> Result<Vec<Result<S::Location, Missing>>, Error> {
+    let refuse = |reason: &String| wishes.iter().map(|_| Err(Missing::Refused(reason.clone()))).collect();
+    if zone == Zone::Primary {
+        return ask(context.source, zone, wishes).await;
+    }
+    if let Some(reason) = context.shared_trouble.get() {
+        return Ok(refuse(reason));
+    }
+    match ask(context.source, zone, wishes).await {
+        Err(error) if error.is_of_one_library() => {
+            Ok(refuse(context.shared_trouble.get_or_init(|| error.to_string())))
+        }
+        found => found,
+    }
 }
 
 /// One record that the server chokes on must not keep the others from being found: what fails is halved.
@@ -74,7 +95,7 @@ async fn ask<S: Source>(
                 answers.extend(found.into_iter().take(part.len()));
                 answers.extend((0..missing).map(|_| Err(Missing::NotReady)));
             }
-            Err(error @ (Error::Server { .. } | Error::Protocol { .. })) if requests < REQUESTS => {
+            Err(error) if error.is_of_one_list() && requests < REQUESTS => {
                 if part.len() == 1 {
                     answers.push(Err(Missing::Refused(error.to_string())));
                 } else {

@@ -16,7 +16,7 @@ mod writer;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ use super::observer::{Observer, Phase};
 use super::outcome::{AlbumLedger, Outcome, Stopped, Subject, Warning, ZoneLedger};
 use super::plan::{AlbumPlan, Deletion, Download, FilePlan, LeftAloneReason, Plan};
 use crate::library::{Error, Library};
-use crate::model::{FileKey, Kind, RemoteLibrary, Zone};
+use crate::model::{FileKey, RemoteLibrary, Zone};
 use crate::settings::{Limit, Threads};
 use pace::Pace;
 
@@ -57,6 +57,8 @@ pub struct Context<'a, S> {
     options: Options,
     observer: &'a dyn Observer,
     cancel: &'a CancellationToken,
+    /// Why no more files of the shared library are looked up: that failed, and would again.
+    shared_trouble: OnceLock<String>,
     /// Bytes received since the pace was last measured.
     received: AtomicU64,
     pace: Mutex<Pace>,
@@ -88,6 +90,7 @@ impl<'a, S> Context<'a, S> {
             options,
             observer,
             cancel,
+            shared_trouble: OnceLock::new(),
             received: AtomicU64::new(0),
             pace: Mutex::new(Pace::new(options.threads)),
             writers: Arc::new(Semaphore::new(pace::MOST)),
@@ -262,9 +265,9 @@ impl<'a, S: Source> Run<'a, S> {
 
     fn miss(&mut self, download: &Download) {
         self.absent.insert(download.key);
-        self.needed.contents.insert(download.key.checksum);
-        let file = download.source.of(self.context.remote).map(|(_, file)| file.kind);
-        self.needed.edits |= matches!(file, Some(Kind::Edited | Kind::EditedLiveVideo));
+        if let Some((asset, file)) = download.source.of(self.context.remote) {
+            self.needed.add(asset, file);
+        }
     }
 
     /// A file that is gone from the server by now is none that should be here.

@@ -101,6 +101,8 @@ impl Machine {
             credentials: Credentials::known(&options.name, options.password.into()),
             state,
             by_person: true,
+            asks_devices: true,
+            approval_timeout: std::time::Duration::from_secs(300),
             refresh_token: false,
             trust_token: None,
             legacy_login: false,

@@ -26,6 +26,7 @@ pub struct Statistics {
     requests: BTreeMap<Kind, u64>,
     in_flight: BTreeMap<Role, u64>,
     peaks: BTreeMap<Role, u64>,
+    answers: BTreeMap<(Kind, u16), u64>,
     sent: u64,
     journal: VecDeque<Seen>,
 }
@@ -34,6 +35,11 @@ impl Statistics {
     /// How many requests of `kind` came.
     pub fn count(&self, kind: Kind) -> u64 {
         self.requests.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// How many requests of `kind` were answered with `status`; 0 stands for connections that were cut.
+    pub fn answered(&self, kind: Kind, status: u16) -> u64 {
+        self.answers.get(&(kind, status)).copied().unwrap_or(0)
     }
 
     /// How many requests came in all.
@@ -91,6 +97,7 @@ impl Counters {
 
     pub(crate) fn answered(&self, kind: Kind, status: u16, at: SystemTime) {
         let mut statistics = self.lock();
+        *statistics.answers.entry((kind, status)).or_default() += 1;
         if statistics.journal.len() == JOURNAL {
             statistics.journal.pop_front();
         }

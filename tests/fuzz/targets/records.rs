@@ -49,6 +49,6 @@ fn usable(resource: &Resource) {
             assert_eq!(Extension::new(extension.as_str()).as_ref(), Some(extension));
             assert!(*size > 0);
         }
-        Resource::Unusable(reason) => assert!(!reason.chars().any(char::is_control), "{reason:?}"),
+        Resource::Uploading(reason) | Resource::Unusable(reason) => assert!(!reason.chars().any(char::is_control), "{reason:?}"),
     }
 }

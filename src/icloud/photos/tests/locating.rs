@@ -8,7 +8,7 @@ use crate::icloud::photos::{Location, Missing, Wish, locate, zones};
 
 async fn look_up(fake: &Fake, wishes: &[Wish]) -> Result<Vec<Result<Location, Missing>>, Error> {
     let libraries = zones::libraries(fake).await?;
-    locate::locate(fake, &libraries.iter().collect::<Vec<_>>(), wishes).await
+    locate::locate(fake, &libraries.found.iter().collect::<Vec<_>>(), wishes).await
 }
 
 fn wish(record: &str, content: &str) -> Wish {

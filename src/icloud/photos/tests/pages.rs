@@ -154,22 +154,46 @@ fn hidden_and_deleted_assets_are_dropped_without_a_problem() {
 }
 
 #[test]
-fn what_is_still_being_uploaded_is_skipped_and_blocks_deletion() {
-    for content in [
-        Value::Null,
-        json!({"value": null}),
-        json!({"value": {"fileChecksum": checksum("photo").to_base64()}}),
-        json!({"value": {"fileChecksum": checksum("photo").to_base64(), "size": 0}}),
-        json!({"value": {"fileChecksum": "not base64!", "size": 5}}),
-        json!({"value": {"size": 5}}),
+fn what_is_still_being_uploaded_is_skipped_and_named_by_its_master() {
+    for (content, pending) in [
+        (Value::Null, true),
+        (json!({"value": null}), true),
+        (json!({"value": {"fileChecksum": checksum("photo").to_base64()}}), true),
+        (json!({"value": {"fileChecksum": checksum("photo").to_base64(), "size": 0}}), true),
+        (json!({"value": {"size": 5}}), true),
+        (json!({"value": {"fileChecksum": "not base64!", "size": 5}}), false),
     ] {
         let mut master = master("photo");
         set(&mut master, "resOriginalRes", content.clone());
         let paired = paired(ALL, &[master, asset("A", "photo")]);
         assert_eq!((paired.assets.len(), paired.listed), (0, 1), "{content}");
-        assert!(paired.problems.iter().all(|problem| problem.blocks_deletion));
-        assert_eq!(paired.problems.len(), 1, "{content}");
+        let blocks: Vec<_> = paired.problems.iter().map(|problem| problem.blocks_deletion).collect();
+        assert_eq!(blocks, [!pending], "{content}");
+        let contents = if pending { vec![checksum("photo")] } else { Vec::new() };
+        assert_eq!(paired.pending, contents, "{content}");
     }
+}
+
+#[test]
+fn an_upload_that_is_more_than_an_original_on_its_way_blocks_deletion() {
+    let uploading = |master: &mut Value| set(master, "resOriginalRes", Value::Null);
+    // Its master is not named after its content, so that nobody knows what may be on disk of it.
+    let (mut nameless, mut other) = (master("photo"), asset("A", "photo"));
+    uploading(&mut nameless);
+    nameless["recordName"] = json!("X1");
+    set(&mut other, "masterRef", json!({"value": {"recordName": "X1"}}));
+    let found = paired(ALL, &[nameless, other]);
+    assert!(found.problems[0].blocks_deletion && found.pending.is_empty());
+    // Its rendering is on its way too, and an older one may be on disk.
+    let (mut master, mut edited) = (master("photo"), asset("A", "photo"));
+    uploading(&mut master);
+    set(&mut edited, "resJPEGFullRes", json!({"value": {"fileChecksum": checksum("x").to_base64()}}));
+    assert!(paired(ALL, &[master.clone(), edited.clone()]).problems[0].blocks_deletion);
+    // What is there of it is known by its checksum.
+    set(&mut edited, "resJPEGFullRes", super::fake::resource("edit"));
+    let found = paired(ALL, &[master, edited]);
+    assert!(!found.problems[0].blocks_deletion);
+    assert_eq!(found.pending, [checksum("photo"), checksum("edit")]);
 }
 
 #[test]

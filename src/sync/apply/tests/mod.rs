@@ -10,12 +10,16 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::files::Needed;
 use super::{Context, Options, apply};
 use crate::exit::Exit;
 use crate::library::{Library, OpenOptions};
-use crate::model::{Album, AlbumKind, AlbumState, Kind, LocalLibrary, RemoteLibrary, Zone};
+use crate::model::{
+    Album, AlbumKind, AlbumState, AssetFile, Extension, Kind, LocalLibrary, RemoteLibrary, Zone,
+};
 use crate::settings::{Limit, MaxDelete, Threads};
 use crate::sync::plan::tests::generate::{asset, checksum, key, remote, uuid};
+use crate::sync::plan::{Deletion, DeletionReason};
 use crate::sync::{Observer, Outcome, Policy, Stopped, Subject, Verdict, judge, plan};
 use server::{Fault, Server};
 
@@ -196,6 +200,73 @@ async fn a_missing_edit_keeps_what_it_may_replace() {
     assert_eq!(disk.files(), [1, 2]);
     disk.sync(&edited(3), &server).await;
     assert_eq!(disk.files(), [1, 3]);
+}
+
+#[tokio::test]
+async fn a_missing_edit_keeps_nothing_that_it_cannot_replace() {
+    let (disk, server) = (Disk::new(), Server::default());
+    let movie = Extension::new("mov").unwrap();
+    let with_edit = |rendering: u8, others: &[u8]| {
+        let mut remote = photos(others.iter().copied());
+        remote.assets.iter_mut().for_each(|asset| asset.files[0].extension = movie);
+        let mut edit = asset(Zone::Primary, rendering, 0, "").files[0].clone();
+        edit.kind = Kind::Edited;
+        let mut edited = asset(Zone::Primary, 1, 1, "IMG.JPG");
+        edited.files = [edited.files[0].clone(), edit].into();
+        remote.assets.push(edited);
+        remote
+    };
+    disk.sync(&with_edit(2, &[7, 8]), &server).await;
+    server.fault(checksum(3), [Fault::Permanent]);
+    let outcome = disk.sync(&with_edit(3, &[8]), &server).await;
+    assert_eq!((outcome.deleted.files, outcome.held_back.files), (1, 1), "the movie goes, the picture stays");
+    assert_eq!(disk.files(), [1, 2, 8]);
+}
+
+#[test]
+fn what_may_be_replaced_depends_on_the_edit_that_is_missing() {
+    let deletion = |extension: &str, reason| {
+        let key = key(Zone::Primary, 9, extension);
+        Deletion { key, size: 1, reason }
+    };
+    let missing = |original: &str, kind: Kind, extension: &str| {
+        let mut asset = asset(Zone::Primary, 1, 1, "IMG");
+        asset.files[0].extension = Extension::new(original).unwrap();
+        let extension = Extension::new(extension).unwrap();
+        let edit = AssetFile { kind, extension, checksum: checksum(2), ..asset.files[0].clone() };
+        asset.files = [asset.files[0].clone(), edit].into();
+        let mut needed = Needed::default();
+        needed.add(&asset, &asset.files[1]);
+        needed
+    };
+    let mut live_photo = asset(Zone::Primary, 1, 1, "IMG");
+    let [mut edit, mut movie] = [live_photo.files[0].clone(), live_photo.files[0].clone()];
+    (edit.kind, movie.kind, movie.extension) =
+        (Kind::Edited, Kind::LiveVideo, Extension::new("mov").unwrap());
+    live_photo.files = [live_photo.files[0].clone(), edit, movie].into();
+    let mut missing_of_live_photo = Needed::default();
+    missing_of_live_photo.add(&live_photo, &live_photo.files[1]);
+    for (needed, [jpeg, mov, bin]) in [
+        (missing("heic", Kind::Edited, "jpeg"), [true, false, true]),
+        (missing("heic", Kind::EditedLiveVideo, "mov"), [false, true, true]),
+        (missing("mov", Kind::Edited, "mov"), [true, true, true]),
+        (missing("mov", Kind::Edited, "jpeg"), [true, true, true]),
+        (missing("bin", Kind::Edited, "bin"), [true, true, true]),
+        (missing("heic", Kind::LiveVideo, "mov"), [false, false, false]),
+        (missing_of_live_photo, [true, true, true]),
+    ] {
+        let gone = |extension| needed.holds(&deletion(extension, DeletionReason::Gone));
+        assert_eq!([gone("jpeg"), gone("mov"), gone("bin")], [jpeg, mov, bin], "{needed:?}");
+        assert!(!needed.holds(&deletion("jpeg", DeletionReason::NotWanted)));
+    }
+}
+
+#[tokio::test]
+async fn a_wish_for_a_long_pause_ends_the_run() {
+    let (disk, server) = (Disk::new(), Server::default());
+    server.fault(checksum(1), [Fault::ThrottleFor(Duration::from_secs(3600))]);
+    let outcome = disk.sync(&photos([1]), &server).await;
+    assert!(matches!(outcome.stopped, Some(Stopped::Remote(_))), "{outcome:?}");
 }
 
 #[tokio::test]

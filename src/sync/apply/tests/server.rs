@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ pub(crate) enum Fault {
     Flip,
     /// The server asks to slow down.
     Throttle,
+    /// The server asks to wait for so long.
+    ThrottleFor(Duration),
     /// Nothing is there, and trying again is no use.
     Permanent,
     /// No more bytes come, and no end.
@@ -91,6 +94,9 @@ impl Source for Server {
             None => {}
             Some(Fault::Expired) => return Err(FetchError::Expired { status: 410 }),
             Some(Fault::Throttle) => return Err(FetchError::Throttled { retry_after: None }),
+            Some(Fault::ThrottleFor(wait)) => {
+                return Err(FetchError::Throttled { retry_after: Some(wait) });
+            }
             Some(Fault::Permanent) => return Err(FetchError::Permanent { what: "no".to_owned() }),
             Some(Fault::Flip) => bytes[0] ^= 1,
             Some(Fault::Break(at)) => {

@@ -154,7 +154,7 @@ prop_compose! {
                 members.map(|members| members.into_iter().filter(|at| *at < count).collect())
             },
         }).collect();
-        RemoteLibrary { assets, albums, zones: Vec::new(), problems: Vec::new() }
+        RemoteLibrary { assets, albums, ..RemoteLibrary::default() }
     }
 }
 

@@ -47,19 +47,31 @@ fn user(rng: &mut Rng) -> String {
     format!("_{}", hex(&rng.bytes::<16>()))
 }
 
+/// Names that nobody has seen yet; a client must neither stumble over them nor take them for libraries.
+const ODD_ZONES: [&str; 5] =
+    ["Größe \u{202e}\u{7}\"'{}\\/../%00\n", "sharedsync-1", "SharedSync", "PrimarySync-2", "🏔"];
+
 fn foreign_zones(me: &str, rng: &mut Rng) -> Vec<Zone> {
-    let mut zone = |prefix: &str, area| {
-        let name = format!("{prefix}-{}", Uuid::random(rng));
-        Zone::new(name, ZoneKind::Foreign, area, me.to_owned(), rng)
-    };
-    let mut left = zone("SharedSync", Area::Shared);
-    left.deleted = true;
-    vec![
-        zone("CMM", Area::Private),
-        zone("CMM", Area::Shared),
-        zone("AppLibrarySync-com.apple.GenerativePlayground", Area::Private),
-        left,
-    ]
+    let unique = |prefix: &str, rng: &mut Rng| format!("{prefix}-{}", Uuid::random(rng));
+    let zone =
+        |name: String, area, rng: &mut Rng| Zone::new(name, ZoneKind::Foreign, area, me.to_owned(), rng);
+    let mut zones = Vec::new();
+    for (prefix, area) in [
+        ("CMM", Area::Private),
+        ("CMM", Area::Shared),
+        ("AppLibrarySync-com.apple.GenerativePlayground", Area::Private),
+        ("SharedSync", Area::Shared),
+    ] {
+        let name = unique(prefix, rng);
+        let mut zone = zone(name, area, rng);
+        zone.deleted = prefix == "SharedSync";
+        zones.push(zone);
+    }
+    zones.push(zone("PrimarySync".to_owned(), Area::Shared, rng));
+    for name in ODD_ZONES {
+        zones.extend([Area::Private, Area::Shared].map(|area| zone(name.to_owned(), area, rng)));
+    }
+    zones
 }
 
 fn fill(zone: &mut Zone, spec: &LibrarySpec, count: usize, salt: u64, now: i64) {

@@ -39,6 +39,17 @@ pub struct AssetRef {
     pub(crate) index: u32,
 }
 
+/// Whether a library is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is listed and can be read.
+    Listed,
+    /// It is listed as deleted.
+    Deleted,
+    /// Nothing speaks of it.
+    Absent,
+}
+
 /// An album or folder of `PrimarySync`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AlbumRef(pub(crate) u32);
@@ -235,6 +246,20 @@ impl LibraryHandle {
         let library = &mut *self.write();
         let position = library.position(ZoneKind::Primary);
         library.zones[position].deleted = missing;
+    }
+
+    /// Lets the account join or leave the shared library.
+    ///
+    /// # Panics
+    /// If there never was one.
+    pub fn set_shared_library(&self, presence: Presence) {
+        let library = &mut *self.write();
+        let position = library.position(ZoneKind::Shared);
+        library.database_sequence += 1;
+        let sequence = library.database_sequence;
+        let zone = &mut library.zones[position];
+        (zone.deleted, zone.unlisted) = (presence == Presence::Deleted, presence == Presence::Absent);
+        zone.database_sequence = sequence;
     }
 
     /// Whether the lists and albums are what they would be if they were made anew: for tests of this crate.

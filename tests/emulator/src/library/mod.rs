@@ -20,7 +20,7 @@ mod view;
 pub(crate) mod zone;
 
 pub use file::{Checksum, Content, Family, File};
-pub use handle::{AlbumRef, AssetRef, LibraryHandle};
+pub use handle::{AlbumRef, AssetRef, LibraryHandle, Presence};
 pub use kind::{Edit, Form, Name, NewAsset};
 pub use rng::Rng;
 pub use spec::{AlbumSpec, LibrarySpec, SharedLibrary, Shares};

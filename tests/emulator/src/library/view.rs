@@ -81,7 +81,7 @@ impl LibraryHandle {
     pub fn assets(&self) -> Vec<AssetView> {
         let library = self.read();
         let mut views = Vec::new();
-        for zone in library.zones.iter().filter(|zone| zone.kind != ZoneKind::Foreign) {
+        for zone in library.zones.iter().filter(|zone| zone.kind != ZoneKind::Foreign && zone.is_there()) {
             for (index, asset) in (0..).zip(&zone.assets) {
                 if matches!(asset.state, State::Live | State::Trashed(_)) {
                     views.push(view(zone, index, asset));

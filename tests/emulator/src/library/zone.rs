@@ -106,6 +106,8 @@ pub(crate) struct Zone {
     pub(crate) device: String,
     /// Whether the zone is only a memory: listed, but marked as deleted.
     pub(crate) deleted: bool,
+    /// Whether the lists of zones do not show it at all.
+    pub(crate) unlisted: bool,
     /// `CheckIndexingState`: state and progress.
     pub(crate) indexing: (String, i64),
     /// Whether album lists show hidden members too.
@@ -145,6 +147,7 @@ impl Zone {
             area,
             owner,
             deleted: false,
+            unlisted: false,
             device: super::rng::hex(&rng.bytes::<32>()).to_ascii_uppercase(),
             indexing: ("FINISHED".into(), 100),
             hidden_in_albums: false,
@@ -161,6 +164,11 @@ impl Zone {
             assets_by_uuid: HashMap::new(),
             albums_by_record: HashMap::new(),
         }
+    }
+
+    /// Whether it can be read.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.deleted && !self.unlisted
     }
 
     pub(crate) fn list(&self, list: List) -> &RankIndex {

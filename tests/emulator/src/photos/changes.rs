@@ -33,7 +33,7 @@ pub(crate) fn database(call: &Call<'_>, body: &Value) -> Result<Value, Refusal> 
 fn of_area<'a>(call: &'a Call<'_>) -> impl Iterator<Item = &'a Zone> {
     let zones = call.library.zones.iter().filter(|zone| zone.area == call.area);
     // An account without iCloud Photos has no `PrimarySync` at all.
-    zones.filter(|zone| !(zone.deleted && zone.kind == ZoneKind::Primary))
+    zones.filter(|zone| !(zone.unlisted || zone.deleted && zone.kind == ZoneKind::Primary))
 }
 
 fn entry(zone: &Zone, with_token: bool) -> Value {

@@ -115,7 +115,7 @@ fn find_zone<'a>(library: &'a Library, area: Area, zone_id: &Value) -> Result<&'
     let owner = zone_id["ownerRecordName"].as_str();
     library
         .zone(area, name)
-        .filter(|zone| !zone.deleted && owner.is_none_or(|owner| owner == zone.owner))
+        .filter(|zone| zone.is_there() && owner.is_none_or(|owner| owner == zone.owner))
         .ok_or_else(Refusal::zone_not_found)
 }
 
