@@ -10,6 +10,7 @@ mod dir;
 mod error;
 mod identity;
 mod incoming;
+mod inspection;
 mod layout;
 mod legacy;
 mod lock;
@@ -17,6 +18,7 @@ pub mod names;
 mod scan;
 mod store;
 mod trash;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,9 +29,11 @@ pub use albums::Albums;
 pub use archive::Copied;
 pub use error::Error;
 pub use incoming::Incoming;
+pub use inspection::Inspection;
 pub use layout::{ARCHIVE, album_directory};
 pub use legacy::legacy_trust_token;
 pub use store::{Store, Verified};
+pub use verify::{Damage, Damaged, Findings, Listener};
 
 use dir::Dir;
 use layout::{Layout, is_safe_file};
@@ -69,13 +73,7 @@ impl Library {
         let known = identity::recognise(&root, options.known_id.as_deref(), options.adopt)?;
         legacy::check_version(&root)?;
         let lock = Lock::take(root.reopen()?, &options.holder, options.force)?;
-
-        let layout = Arc::new(Layout::create(root)?);
-        let id = known.map_or_else(|| identity::begin(&layout.own), Ok)?;
-        let albums = Albums::new(Arc::clone(&layout));
-        albums.recover()?;
-        albums.recover_archive()?;
-        Ok(Self { store: Store::new(Arc::clone(&layout)), albums, id, layout, _lock: lock })
+        Self::furnish(root, known, lock)
     }
 
     /// The directory, as it was given.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::model::{FileKey, LocalFile, LocalLibrary, Zone};
 
 use super::Error;
-use super::dir::EntryKind;
+use super::dir::{Dir, EntryKind};
 use super::layout::{self, Layout};
 use super::trash;
 
@@ -20,7 +20,7 @@ const BATCH: usize = 2048;
 pub(super) fn scan(layout: &Layout) -> Result<LocalLibrary, Error> {
     let mut found = LocalLibrary { trash: trash::inventory(layout)?, ..LocalLibrary::default() };
     for zone in Zone::ALL {
-        scan_zone(layout, zone, &mut found)?;
+        scan_zone(layout.zone(zone), zone, &mut found)?;
     }
     tree::scan(layout, &mut found)?;
     found.strays.sort_unstable();
@@ -36,9 +36,9 @@ pub(super) fn scan(layout: &Layout) -> Result<LocalLibrary, Error> {
 
 /// Reads the asset files of a zone: first all names, then sizes and times in parallel.
 ///
-/// A million files fit, since names are kept as keys, which need no memory of their own.
-fn scan_zone(layout: &Layout, zone: Zone, found: &mut LocalLibrary) -> Result<(), Error> {
-    let directory = layout.zone(zone);
+/// They come in the order of their inodes. A million fit, since names are kept as keys, which need no memory of
+/// their own.
+pub(super) fn scan_zone(directory: &Dir, zone: Zone, found: &mut LocalLibrary) -> Result<(), Error> {
     let begin = found.files.len();
     directory.for_each(|name, inode, kind| {
         let text = name.to_str();
