@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::failure::Failure;
 use super::run::{Run, blocking};
-use crate::library::{Library, OpenOptions};
+use crate::library::{Inspection, Library, OpenOptions};
 
 /// What the state directory knows of the library, so that another disk in its place is noticed.
 #[derive(Serialize, Deserialize)]
@@ -24,6 +24,31 @@ const NAME: &str = "library.json";
 /// Opens and locks the library of the settings, and remembers it.
 pub(super) async fn open(run: &Run) -> Result<Arc<Library>, Failure> {
     run.service.status("Opening the library");
+    let Place { root, options, state } = place(run);
+    blocking(move || Ok::<_, Failure>(settled(Library::open(&root, &options)?, &state))).await
+}
+
+/// Locks the library of the settings, and leaves it as it is.
+pub(super) async fn inspect(run: &Run) -> Result<Inspection, Failure> {
+    run.service.status("Opening the library");
+    let Place { root, options, .. } = place(run);
+    blocking(move || Inspection::open(&root, &options)).await
+}
+
+/// Opens for changes what was only looked at before, and remembers it.
+pub(super) async fn open_inspected(run: &Run, inspection: Inspection) -> Result<Arc<Library>, Failure> {
+    let state = run.settings.directories.state.clone();
+    blocking(move || Ok::<_, Failure>(settled(inspection.into_library()?, &state))).await
+}
+
+/// Where the library is, and what is known of it.
+struct Place {
+    root: PathBuf,
+    options: OpenOptions,
+    state: PathBuf,
+}
+
+fn place(run: &Run) -> Place {
     let settings = &run.settings.library;
     let state = run.settings.directories.state.clone();
     let options = OpenOptions {
@@ -32,17 +57,16 @@ pub(super) async fn open(run: &Run) -> Result<Arc<Library>, Failure> {
         known_id: known(&state).map(|known| known.id),
         holder: holder(run.name),
     };
-    let root = settings.data_dir.clone();
-    blocking(move || {
-        let library = Library::open(&root, &options)?;
-        if options.known_id.as_deref() != Some(library.id()) {
-            remember(&state, library.id()).unwrap_or_else(|error| {
-                warn!("Cannot remember the library in {}: {error}.", state.display());
-            });
-        }
-        Ok::<_, Failure>(Arc::new(library))
-    })
-    .await
+    Place { root: settings.data_dir.clone(), options, state }
+}
+
+fn settled(library: Library, state: &Path) -> Arc<Library> {
+    if known(state).is_none_or(|known| known.id != library.id()) {
+        remember(state, library.id()).unwrap_or_else(|error| {
+            warn!("Cannot remember the library in {}: {error}.", state.display());
+        });
+    }
+    Arc::new(library)
 }
 
 fn known(state: &Path) -> Option<Known> {

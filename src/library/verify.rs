@@ -71,9 +71,16 @@ pub struct Findings {
     pub complete: bool,
 }
 
+impl Findings {
+    /// Files that were examined.
+    pub fn examined(&self) -> u64 {
+        self.intact + self.unverifiable + self.damaged.len() as u64
+    }
+}
+
 /// Hears how a verification gets on. Calls come from several threads.
 pub trait Listener: Sync {
-    /// So many files and bytes are to be read.
+    /// So many files are to be examined, and so many bytes to be read.
     fn begin(&self, files: u64, bytes: u64);
     /// More bytes were read.
     fn read(&self, bytes: u64);
@@ -93,7 +100,8 @@ pub(super) fn verify(zones: &[(Zone, &Dir)], listener: &dyn Listener) -> Result<
     }
     let LocalLibrary { files, mut strays, .. } = library;
     strays.sort_unstable();
-    let bytes = files.iter().map(|file| file.size).sum();
+    let to_read = files.iter().filter(|file| file.key.checksum.is_verifiable());
+    let bytes = to_read.map(|file| file.size).sum();
     listener.begin(files.len() as u64, bytes);
 
     let findings = Findings { files: files.len() as u64, strays, complete: true, ..Findings::default() };

@@ -15,7 +15,7 @@ use icloud_emulator::library::LibrarySpec;
 use icloud_emulator::{AccountOptions, Emulator, SecondFactor, SentCode};
 use tempfile::TempDir;
 
-pub use checker::{Wanted, differences, picture};
+pub use checker::{Wanted, differences, expected_paths, picture};
 
 /// The program and everything around it; gone with its directories when dropped.
 pub struct Machine {
