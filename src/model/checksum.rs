@@ -120,7 +120,9 @@ mod tests {
 
     #[test]
     fn what_is_no_checksum_is_refused() {
-        for text in ["", "IMG/0001", "AAAA/../", "Abv+EeVEGAQ0o5/2szwFFOVX1IC", "!!!!", "AA==", &"A".repeat(48)] {
+        for text in
+            ["", "IMG/0001", "AAAA/../", "Abv+EeVEGAQ0o5/2szwFFOVX1IC", "!!!!", "AA==", &"A".repeat(48)]
+        {
             assert!(Checksum::from_base64(text).is_err(), "{text}");
         }
         assert!(Checksum::from_file_stem("Abv+EeVEGAQ0o5/2szwFFOVX1ICw").is_err());
