@@ -102,7 +102,7 @@ fn each_kind_of_damage_is_told() {
 fn a_file_that_cannot_be_read_is_damaged_and_stops_nothing() {
     let (directory, keys) = library(&contents(3));
     let path = path_of(directory.path(), &keys[0]);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&path).is_ok() {
         // Nothing is unreadable for root.
         return;
@@ -240,7 +240,7 @@ proptest! {
         let findings = verify(directory.path());
         let found: BTreeMap<FileKey, u64> = findings.damaged.iter().map(|file| (file.key, file.size)).collect();
         prop_assert_eq!(&found, &expected);
-        prop_assert_eq!(findings.intact as usize, keys.len() - expected.len());
+        prop_assert_eq!(findings.intact, (keys.len() - expected.len()) as u64);
         prop_assert_eq!(tree(directory.path()), before);
     }
 }
