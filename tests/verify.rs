@@ -294,6 +294,31 @@ fn where_no_library_is_there_is_nothing_to_verify() {
     assert!(!machine.library().exists());
 }
 
+#[test]
+fn a_repair_that_is_stopped_is_finished_by_the_next_one() {
+    let machine = Machine::new(LibrarySpec::plain(30));
+    machine.sync().expect(0);
+    damage(&machine.library(), 10, &mut Rng::new(1));
+    let before = contents(&machine.library());
+    let fault = Fault { on: Selector::Kind(Kind::Content), when: When::Always, what: Effect::Hang(5) };
+    machine.emulator.faults().add(fault);
+    let mut child = machine.start(&["verify", "--repair", "--json"]);
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut log = String::new();
+    while !log.contains("To download: 10 files") {
+        assert!(stderr.read_line(&mut log).unwrap() > 0, "it ended:\n{log}");
+    }
+    let run = stop(child, 1);
+    std::io::Read::read_to_string(&mut stderr, &mut log).unwrap();
+    assert!(log.contains("Stopped on request: 30 files verified"), "{log}");
+    assert_eq!(json(&run)["still_damaged"], 10);
+    assert!(contents(&machine.library()) == before);
+
+    machine.emulator.faults().clear();
+    machine.run(&["verify", "--repair"]).expect(3);
+    machine.assert_mirrored();
+}
+
 /// A library with a film that takes ages to read: a hole.
 fn endless(machine: &Machine) {
     let shared = machine.library().join("_Shared-Photos");

@@ -85,13 +85,16 @@ fn ending(run: &Run, account: &Account, trouble: Option<Failure>) -> Ending {
         let message = format!("{sentence} {}", ending.message);
         return Ending { message, ..ending };
     }
-    // Damage that is known is not to be hidden behind a wish to stop.
+    let unfinished = !account.findings.complete || (account.repaired.is_some() && remaining > 0);
+    let stopped = run.stop.is_cancelled() && unfinished;
     if remaining > 0 {
+        // Damage that is known is not to be hidden behind a wish to stop.
+        let begin = if stopped { "Stopped on request: " } else { "" };
         let hint = if account.repaired.is_none() { " To repair them: icps verify --repair" } else { "" };
-        let ending = Ending::new(Exit::Failed, format!("{sentence}{hint}"));
+        let ending = Ending::new(Exit::Failed, format!("{begin}{sentence}{hint}"));
         return Ending { event: Some(events::DAMAGED_FILE), ..ending };
     }
-    if run.stop.is_cancelled() && !account.findings.complete {
+    if stopped {
         return Ending::stopped(sentence.trim_end_matches('.'));
     }
     Ending::new(if account.is_spotless() { Exit::Done } else { Exit::Warnings }, sentence)
