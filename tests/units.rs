@@ -89,7 +89,18 @@ fn systemd_would_complain_about_a_mistake() {
 fn services_expose_little() {
     // Ten times the exposure; above that, systemd-analyze fails.
     for (names, threshold) in [
-        (&["icps-sync", "icps-token", "icps-archive@", "icps-sync@", "icps-token@"][..], "12"),
+        (
+            &[
+                "icps-sync",
+                "icps-token",
+                "icps-archive@",
+                "icps-verify",
+                "icps-sync@",
+                "icps-token@",
+                "icps-verify@",
+            ][..],
+            "12",
+        ),
         (&["icps-mfa", "icps-mfa@"], "3"),
     ] {
         for name in names {
@@ -132,6 +143,16 @@ fn exit_codes_mean_to_the_units_what_they_mean_to_the_program() {
             assert!(!prevented.contains(&retried), "{name}: {retried}");
         }
     }
+    // Reading the library again heals nothing that stayed damaged.
+    for name in ["system/icps-verify.service", "system/icps-verify@.service", "user/icps-verify.service"] {
+        let prevented = values(&unit(name), "RestartPreventExitStatus");
+        for exit in final_ones.iter().chain(&[code(Exit::Failed)]) {
+            assert!(prevented.contains(exit), "{name}: {exit}");
+        }
+        for retried in [code(Exit::TryLater), "TEMPFAIL".into()] {
+            assert!(!prevented.contains(&retried), "{name}: {retried}");
+        }
+    }
     for path in [units(&systemd().join("system")), units(&systemd().join("user"))].concat() {
         let text = fs::read_to_string(&path).unwrap();
         if text.contains("/usr/bin/icps") {
@@ -142,13 +163,44 @@ fn exit_codes_mean_to_the_units_what_they_mean_to_the_program() {
 
 #[test]
 fn retries_are_bounded() {
-    let unit = unit("system/icps-sync.service");
-    let number = |name: &str, suffix: &str| -> u32 {
-        values(&unit, name)[0].strip_suffix(suffix).unwrap().parse().unwrap()
+    let seconds = |unit: &str, name: &str| -> u32 {
+        let value = &values(unit, name)[0];
+        let (number, unit) = value.split_at(value.find(char::is_alphabetic).unwrap());
+        let unit = match unit {
+            "min" => 60,
+            "h" => 3600,
+            "d" => 86400,
+            other => panic!("{other}"),
+        };
+        number.parse::<u32>().unwrap() * unit
     };
-    // Otherwise the limit is never reached, and the retries never end.
-    let minutes = number("RestartSec", "min") * number("StartLimitBurst", "");
-    assert!(number("StartLimitIntervalSec", "h") * 60 > minutes);
+    for name in ["icps-sync", "icps-sync@", "icps-verify", "icps-verify@"] {
+        let unit = unit(&format!("system/{name}.service"));
+        let burst: u32 = values(&unit, "StartLimitBurst")[0].parse().unwrap();
+        // Otherwise the limit is never reached, and the retries never end.
+        assert!(seconds(&unit, "StartLimitIntervalSec") > seconds(&unit, "RestartSec") * burst, "{name}");
+    }
+}
+
+/// It is for those who want it: once a month, made up for, not at the hour of everybody else.
+#[test]
+fn verifying_is_no_burden() {
+    for (name, service) in [
+        ("system/icps-verify.timer", "icps-verify.service"),
+        ("system/icps-verify@.timer", "icps-verify@%i.service"),
+        ("user/icps-verify.timer", "icps-verify.service"),
+    ] {
+        let timer = unit(name);
+        assert_eq!(values(&timer, "Unit"), [service]);
+        assert!(values(&timer, "OnCalendar")[0].starts_with("*-*-01"), "{name}");
+        assert_eq!(values(&timer, "Persistent"), ["yes"]);
+        assert!(!values(&timer, "RandomizedDelaySec").is_empty(), "{name}");
+    }
+    for name in ["system/icps-verify.service", "system/icps-verify@.service", "user/icps-verify.service"] {
+        assert_eq!(values(&unit(name), "IOSchedulingClass"), ["idle"], "{name}");
+        assert_eq!(values(&unit(name), "Nice"), ["10"], "{name}");
+        assert!(values(&unit(name), "ExecStart").contains(&"verify".to_owned()), "{name}");
+    }
 }
 
 /// The units of further accounts do what those of the account without a name do.
@@ -158,7 +210,9 @@ fn accounts_are_treated_alike() {
         ("system/icps-sync@.service", "system/icps-sync.service"),
         ("system/icps-token@.service", "system/icps-token.service"),
         ("system/icps-mfa@.service", "system/icps-mfa.service"),
+        ("system/icps-verify@.service", "system/icps-verify.service"),
         ("system/icps@.timer", "system/icps.timer"),
+        ("system/icps-verify@.timer", "system/icps-verify.timer"),
     ] {
         let mut text = unit(template).replace("LogExtraFields=ICPS_ACCOUNT=%i\n", "");
         for instance in [" of %i", " --account %i", "/%i", ".%i", "@%i"] {
@@ -173,6 +227,7 @@ fn sandboxes_are_the_same() {
     let sandbox = |name: &str| unit(name).split_once("# Sandbox.").unwrap().1.to_owned();
     assert_eq!(sandbox("system/icps-token.service"), sandbox("system/icps-sync.service"));
     assert_eq!(sandbox("system/icps-archive@.service"), sandbox("system/icps-sync.service"));
+    assert_eq!(sandbox("system/icps-verify.service"), sandbox("system/icps-sync.service"));
 }
 
 #[test]
@@ -224,7 +279,7 @@ fn systemd_understands_the_generated_drop_ins() {
     let copy = with_existing_programs("system");
     let manager = Manager { scope: Scope::System, configuration: etc.path().to_owned() };
     assert_eq!(generate(&manager, copy.path()), [""; 0]);
-    for template in ["icps-sync@.service", "icps@.timer"] {
+    for template in ["icps-sync@.service", "icps-verify@.service", "icps@.timer"] {
         let instance = copy.path().join(template.replace('@', "@alice"));
         fs::copy(copy.path().join(template), instance).unwrap();
     }

@@ -14,6 +14,7 @@ mod sign_in;
 mod status;
 mod sync;
 mod token;
+mod verify;
 mod watch;
 
 use std::ffi::OsString;
@@ -50,6 +51,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Token { print } => {
             return Run::carry_out("token", false, settings, &warnings, async |run| {
                 token::story(run, print).await
+            });
+        }
+        Command::Verify { repair, json } => {
+            let wish = verify::Wish { repair, json };
+            return Run::carry_out("verify", false, settings, &warnings, async |run| {
+                verify::story(run, wish).await
             });
         }
         Command::Sync { dry_run, json } => {

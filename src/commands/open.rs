@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::failure::Failure;
 use super::run::{Run, blocking};
-use crate::library::{Library, OpenOptions, View};
+use crate::library::{Inspection, Library, OpenOptions, View};
 
 /// What the state directory knows of the library, so that another disk in its place is noticed.
 #[derive(Serialize, Deserialize)]
@@ -24,35 +24,55 @@ const NAME: &str = "library.json";
 /// Opens and locks the library of the settings, and remembers it.
 pub(super) async fn open(run: &Run) -> Result<Arc<Library>, Failure> {
     run.service.status("Opening the library");
+    let Place { root, options, state } = place(run);
+    blocking(move || Ok::<_, Failure>(settled(Library::open(&root, &options)?, &state))).await
+}
+
+/// Locks the library of the settings, and leaves it as it is.
+pub(super) async fn inspect(run: &Run) -> Result<Inspection, Failure> {
+    run.service.status("Opening the library");
+    let Place { root, options, .. } = place(run);
+    blocking(move || Inspection::open(&root, &options)).await
+}
+
+/// Opens for changes what was only looked at before, and remembers it.
+pub(super) async fn open_inspected(run: &Run, inspection: Inspection) -> Result<Arc<Library>, Failure> {
     let state = run.settings.directories.state.clone();
-    let (root, options) = place(run);
-    blocking(move || {
-        let library = Library::open(&root, &options)?;
-        if options.known_id.as_deref() != Some(library.id()) {
-            remember(&state, library.id()).unwrap_or_else(|error| {
-                warn!("Cannot remember the library in {}: {error}.", state.display());
-            });
-        }
-        Ok::<_, Failure>(Arc::new(library))
-    })
-    .await
+    blocking(move || Ok::<_, Failure>(settled(inspection.into_library()?, &state))).await
+}
+
+/// Where the library is, and what is known of it.
+struct Place {
+    root: PathBuf,
+    options: OpenOptions,
+    state: PathBuf,
+}
+
+fn place(run: &Run) -> Place {
+    let settings = &run.settings.library;
+    let state = run.settings.directories.state.clone();
+    let options = OpenOptions {
+        force: settings.force,
+        adopt: settings.adopt,
+        known_id: known(&state).map(|known| known.id),
+        holder: holder(run.name),
+    };
+    Place { root: settings.data_dir.clone(), options, state }
+}
+
+fn settled(library: Library, state: &Path) -> Arc<Library> {
+    if known(state).is_none_or(|known| known.id != library.id()) {
+        remember(state, library.id()).unwrap_or_else(|error| {
+            warn!("Cannot remember the library in {}: {error}.", state.display());
+        });
+    }
+    Arc::new(library)
 }
 
 /// Looks at the library of the settings; it may be locked, or not exist yet.
 pub(super) async fn look(run: &Run) -> Result<Arc<View>, Failure> {
-    let (root, options) = place(run);
+    let Place { root, options, .. } = place(run);
     blocking(move || View::open(&root, &options).map(Arc::new)).await
-}
-
-fn place(run: &Run) -> (PathBuf, OpenOptions) {
-    let settings = &run.settings.library;
-    let options = OpenOptions {
-        force: settings.force,
-        adopt: settings.adopt,
-        known_id: known(&run.settings.directories.state).map(|known| known.id),
-        holder: holder(run.name),
-    };
-    (settings.data_dir.clone(), options)
 }
 
 fn known(state: &Path) -> Option<Known> {

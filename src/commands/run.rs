@@ -49,7 +49,7 @@ pub(super) struct Ending {
     /// How far it came, what it did, or why it failed, as sentences.
     pub(super) message: String,
     /// The event in the journal, if it is more than the end of a run.
-    event: Option<&'static str>,
+    pub(super) event: Option<&'static str>,
     /// Whether everything that Apple has is now on disk and verified.
     pub(super) complete: bool,
     /// The account of it, if it got so far.
@@ -189,7 +189,8 @@ impl Run {
         if ending.outcome == Outcome::Failed {
             error!(message_id = ending.event, "{}", ending.message);
             // A failure that has a name is the user's to put right; the others are the program's.
-            if let Some(reports) = self.crash_reports.as_ref().filter(|_| ending.exit == Exit::Failed) {
+            let nameless = ending.exit == Exit::Failed && ending.event.is_none();
+            if let Some(reports) = self.crash_reports.as_ref().filter(|_| nameless) {
                 reports.write(&ending.message);
             }
         } else {

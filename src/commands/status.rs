@@ -10,7 +10,7 @@ use super::mfa::describe;
 use super::output::print;
 use crate::icloud::{Overview, StateDir};
 use crate::mfa::exchange::{Exchange, Request};
-use crate::report::{LastRun, Outcome, duration};
+use crate::report::{LastRun, LastVerification, Outcome, count, duration, number};
 use crate::settings::Settings;
 
 /// Everything that `icps status` knows.
@@ -20,6 +20,7 @@ struct Status {
     library: String,
     last_run: Option<LastRun>,
     last_complete_backup: Option<Timestamp>,
+    last_verification: Option<LastVerification>,
     next_run: Option<Timestamp>,
     waiting_for_code: Option<Request>,
     trust_expires: Option<Timestamp>,
@@ -57,6 +58,7 @@ fn gather(settings: &Settings) -> Result<Status, Failure> {
         library: settings.library.data_dir.display().to_string(),
         last_complete_backup: last_run.as_ref().and_then(|run| run.last_complete),
         last_run,
+        last_verification: LastVerification::load(state),
         next_run: next_run(account.as_deref()),
         account,
         waiting_for_code: Exchange::new(&settings.directories.runtime).waiting()?,
@@ -97,6 +99,9 @@ impl Status {
             Some(time) => format!("Last complete backup:  {}", when(time, now)),
             None => "Last complete backup:  none yet".to_owned(),
         });
+        lines.extend(self.last_verification.as_ref().map(|last| {
+            format!("Last verification:     {}, {}", when(last.finished, now), verification(last))
+        }));
         lines.push(match self.next_run {
             Some(time) => format!("Next run:              {}", when(time, now)),
             None => "Next run:              not planned (is icps.timer enabled?)".to_owned(),
@@ -137,6 +142,15 @@ fn outcome(run: &LastRun) -> String {
         Outcome::Stopped => format!("{} stopped on request", run.command),
         Outcome::Failed => format!("{} failed (exit code {})", run.command, run.exit),
     }
+}
+
+fn verification(last: &LastVerification) -> String {
+    let damaged = match (last.damaged, last.repaired) {
+        (0, _) => "none damaged".to_owned(),
+        (damaged, 0) => format!("{} damaged", number(damaged)),
+        (damaged, repaired) => format!("{} damaged, {} of them repaired", number(damaged), number(repaired)),
+    };
+    format!("{}: {damaged}", count(last.files, "file"))
 }
 
 /// A moment in local time, and how far away it is.

@@ -165,7 +165,8 @@ fn policy(settings: &Settings) -> Policy {
     Policy { live_photos: !library.skip_live_photos, alternatives: !library.skip_alternatives }
 }
 
-fn options(settings: &Settings) -> Options {
+/// How plans are applied.
+pub(super) fn options(settings: &Settings) -> Options {
     Options {
         threads: settings.network.threads,
         max_retries: settings.network.max_retries,

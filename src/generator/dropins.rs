@@ -60,6 +60,7 @@ impl DropIns {
         }
         if let Some(library) = drop_ins.value("DATA_DIR", conf.data_dir.as_deref(), library) {
             drop_ins.add(&sync, &library);
+            drop_ins.add(&format!("icps-verify{instance}.service"), &library);
             if account.is_none() {
                 drop_ins.add("icps-archive@.service", &library);
             }

@@ -180,7 +180,8 @@ fn the_library_is_opened_and_its_disk_awaited() {
     let expected = "[Unit]\nRequiresMountsFor=\"/srv/photos\"\n[Service]\nReadWritePaths=\"/srv/photos\"\n";
     assert_eq!(body(&drop_ins, "icps-sync.service"), expected);
     assert_eq!(body(&drop_ins, "icps-archive@.service"), expected);
-    assert_eq!(drop_ins.units.len(), 2, "{drop_ins:?}");
+    assert_eq!(body(&drop_ins, "icps-verify.service"), expected);
+    assert_eq!(drop_ins.units.len(), 3, "{drop_ins:?}");
     assert_eq!(drop_ins.errors, [""; 0]);
 }
 
@@ -253,7 +254,10 @@ fn a_wrong_schedule_leaves_the_timer_alone() {
 #[test]
 fn accounts_have_their_own_units() {
     let drop_ins = drop_ins(Some("alice"), "SCHEDULE=@daily\nDATA_DIR=/srv/alice\nPORT=80", SYSTEM);
-    assert_eq!(drop_ins.units.keys().collect::<Vec<_>>(), ["icps-sync@alice.service", "icps@alice.timer"]);
+    assert_eq!(
+        drop_ins.units.keys().collect::<Vec<_>>(),
+        ["icps-sync@alice.service", "icps-verify@alice.service", "icps@alice.timer"]
+    );
 }
 
 #[test]
@@ -317,6 +321,8 @@ fn every_account_s_file_is_read() {
             "icps-archive@.service.d/10-icps.conf",
             "icps-sync.service.d/10-icps.conf",
             "icps-sync@alice.service.d/10-icps.conf",
+            "icps-verify.service.d/10-icps.conf",
+            "icps-verify@alice.service.d/10-icps.conf",
             "icps@alice.timer.d/10-icps.conf",
         ]
     );
@@ -333,7 +339,11 @@ fn nothing_half_written_stays() {
     assert!(errors[0].contains("icps-sync.service.d/10-icps.conf"), "{errors:?}");
     assert_eq!(
         tree(run.path()),
-        ["icps-archive@.service.d/10-icps.conf", "icps-sync.service.d/10-icps.conf"]
+        [
+            "icps-archive@.service.d/10-icps.conf",
+            "icps-sync.service.d/10-icps.conf",
+            "icps-verify.service.d/10-icps.conf",
+        ]
     );
 }
 

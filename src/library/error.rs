@@ -71,6 +71,15 @@ pub enum Error {
         /// The id that the state knows.
         known: String,
     },
+    /// There is nothing to look at. Needs a decision.
+    #[error(
+        "{} holds no library: there is no _All-Photos in it. Is the path right, and the disk mounted? `icps sync` begins a library",
+        path.display()
+    )]
+    NotALibrary {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// The library was written by a version of the TypeScript program whose layout is not understood.
     #[error(
         "{} says library version {found}, but only version {supported} is understood; bring it to that version with icloud-photos-sync first",
@@ -157,7 +166,7 @@ impl Error {
 
     /// Whether a person has to decide before anything is changed (see [`crate::exit::Exit::DecisionNeeded`]).
     pub fn needs_decision(&self) -> bool {
-        matches!(self, Self::OtherLibrary { .. } | Self::NoLibrary { .. })
+        matches!(self, Self::OtherLibrary { .. } | Self::NoLibrary { .. } | Self::NotALibrary { .. })
     }
 }
 

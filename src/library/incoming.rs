@@ -16,6 +16,7 @@ use super::checksum::Hasher;
 use super::dir::{Dir, time_spec};
 use super::layout::Layout;
 use super::store::{Changed, Verified, compare, damaged};
+use super::trash;
 
 /// A download in progress. Nothing has the file's final name before [`Incoming::finish`] has verified it.
 ///
@@ -104,6 +105,35 @@ impl Incoming {
     ///
     /// Errors: [`Error::Incomplete`] keeps the part; [`Error::Damaged`] throws it away.
     pub fn finish(self, modified: i64) -> Result<Verified, Error> {
+        let verified = self.complete(modified)?;
+        self.layout.partial.rename(&self.name, self.layout.zone(self.key.zone), self.key.file_name())?;
+        self.changed.zone(self.key.zone);
+        Ok(verified)
+    }
+
+    /// The same, but the older file goes to the trash of this day.
+    pub fn finish_keeping_old(self, modified: i64, now: jiff::Timestamp) -> Result<Verified, Error> {
+        let verified = self.complete(modified)?;
+        let (partial, zone, name) =
+            (&self.layout.partial, self.layout.zone(self.key.zone), self.key.file_name());
+        self.changed.zone(self.key.zone);
+        if zone.stat(&name)?.is_none() {
+            partial.rename(&self.name, zone, &name)?;
+            return Ok(verified);
+        }
+        let trash = trash::directory(&self.layout, &self.changed, self.key.zone, now)?;
+        if partial.exchange(&self.name, zone, &name)? {
+            partial.rename(&self.name, &trash, &name)?;
+        } else {
+            // A crash between the two leaves the good copy as a part that a later run puts into its place.
+            zone.rename(&name, &trash, &name)?;
+            partial.rename(&self.name, zone, &name)?;
+        }
+        Ok(verified)
+    }
+
+    /// All but the final name.
+    fn complete(&self, modified: i64) -> Result<Verified, Error> {
         if self.len < self.size {
             return Err(Error::Incomplete { key: self.key, have: self.len, size: self.size });
         }
@@ -118,8 +148,6 @@ impl Incoming {
         futimens(&self.file, &TimeSpec::UTIME_OMIT, &time_spec(modified))
             .map_err(|e| Error::io("set the time of", self.path(), e))?;
         self.file.sync_data().map_err(|e| Error::io("sync", self.path(), e))?;
-        self.layout.partial.rename(&self.name, self.layout.zone(self.key.zone), self.key.file_name())?;
-        self.changed.zone(self.key.zone);
         Ok(verified)
     }
 

@@ -10,6 +10,7 @@ mod dir;
 mod error;
 mod identity;
 mod incoming;
+mod inspection;
 mod layout;
 mod legacy;
 mod lock;
@@ -17,6 +18,7 @@ pub mod names;
 mod scan;
 mod store;
 mod trash;
+mod verify;
 mod view;
 
 use std::path::Path;
@@ -28,9 +30,11 @@ pub use albums::Albums;
 pub use archive::Copied;
 pub use error::Error;
 pub use incoming::Incoming;
+pub use inspection::Inspection;
 pub use layout::{ARCHIVE, album_directory};
 pub use legacy::legacy_trust_token;
 pub use store::{Store, Verified};
+pub use verify::{Damage, Damaged, Findings, Listener};
 pub use view::View;
 
 use dir::Dir;
@@ -71,13 +75,7 @@ impl Library {
         let known = identity::recognise(&root, options.known_id.as_deref(), options.adopt)?;
         legacy::check_version(&root)?;
         let lock = Lock::take(root.reopen()?, &options.holder, options.force)?;
-
-        let layout = Arc::new(Layout::create(root)?);
-        let id = known.map_or_else(|| identity::begin(&layout.own), Ok)?;
-        let albums = Albums::new(Arc::clone(&layout));
-        albums.recover()?;
-        albums.recover_archive()?;
-        Ok(Self { store: Store::new(Arc::clone(&layout)), albums, id, layout, _lock: lock })
+        Self::furnish(root, known, lock)
     }
 
     /// The directory, as it was given.
@@ -106,18 +104,24 @@ impl Library {
     }
 }
 
-fn open_root(path: &Path, options: &OpenOptions) -> Result<Dir, Error> {
+/// The root, if it is there. It has to be if a library is known.
+fn find_root(path: &Path, options: &OpenOptions) -> Result<Option<Dir>, Error> {
     match (Dir::open_root(path), &options.known_id) {
         (Err(Error::Missing { .. }), Some(known)) if !options.adopt => {
             Err(Error::NoLibrary { path: path.to_owned(), known: known.clone() })
         }
-        (Err(Error::Missing { .. }), _) => {
-            // Only the last component: a longer missing path is a typing error or a disk that is not there.
-            std::fs::create_dir(path).map_err(|e| Error::io("create", path, e))?;
-            Dir::open_root(path)
-        }
-        (opened, _) => opened,
+        (Err(Error::Missing { .. }), _) => Ok(None),
+        (opened, _) => opened.map(Some),
     }
+}
+
+fn open_root(path: &Path, options: &OpenOptions) -> Result<Dir, Error> {
+    if let Some(root) = find_root(path, options)? {
+        return Ok(root);
+    }
+    // Only the last component: a longer missing path is a typing error or a disk that is not there.
+    std::fs::create_dir(path).map_err(|e| Error::io("create", path, e))?;
+    Dir::open_root(path)
 }
 
 #[cfg(test)]

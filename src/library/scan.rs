@@ -41,8 +41,9 @@ pub(super) fn scan(places: &Places) -> Result<LocalLibrary, Error> {
 
 /// Reads the asset files of a zone: first all names, then sizes and times in parallel.
 ///
-/// A million files fit, since names are kept as keys, which need no memory of their own.
-fn scan_zone(directory: &Dir, zone: Zone, found: &mut LocalLibrary) -> Result<(), Error> {
+/// They come in the order of their inodes. A million fit, since names are kept as keys, which need no memory of
+/// their own.
+pub(super) fn scan_zone(directory: &Dir, zone: Zone, found: &mut LocalLibrary) -> Result<(), Error> {
     let begin = found.files.len();
     directory.for_each(|name, inode, kind| {
         let text = name.to_str();

@@ -9,7 +9,8 @@ use crate::model::{FileKey, LocalFile, Zone};
 
 use super::Error;
 use super::dir::{Dir, EntryKind};
-use super::store::{Store, Unfit, check};
+use super::layout::Layout;
+use super::store::{Changed, Store, Unfit, check};
 
 impl Store {
     /// Takes a file out of the library: into the trash of this day, or for good if it is not to be kept.
@@ -20,9 +21,7 @@ impl Store {
             zone.unlink(key.file_name())?;
             return Ok(());
         }
-        let day = day_of(now).to_string();
-        let trash = self.layout.trash.create(&day)?.create(key.zone.directory())?;
-        self.changed.day(&day);
+        let trash = directory(&self.layout, &self.changed, key.zone, now)?;
         zone.rename(key.file_name(), &trash, key.file_name())
     }
 
@@ -76,6 +75,19 @@ impl Store {
         }
         Ok(freed)
     }
+}
+
+/// Where files of a zone go on this day.
+pub(super) fn directory(
+    layout: &Layout,
+    changed: &Changed,
+    zone: Zone,
+    now: jiff::Timestamp,
+) -> Result<Dir, Error> {
+    let day = day_of(now).to_string();
+    let directory = layout.trash.create(&day)?.create(zone.directory())?;
+    changed.day(&day);
+    Ok(directory)
 }
 
 /// The asset files in the trash, newest day first.

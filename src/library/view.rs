@@ -4,9 +4,8 @@ use std::path::Path;
 
 use crate::model::LocalLibrary;
 
-use super::dir::Dir;
 use super::layout::Places;
-use super::{Error, OpenOptions, identity, legacy, scan};
+use super::{Error, OpenOptions, find_root, identity, legacy, scan};
 
 /// A library as it is, or the place of one that does not exist yet.
 #[derive(Debug)]
@@ -15,14 +14,8 @@ pub struct View(Option<Places>);
 impl View {
     /// Recognises the library in `root`. Fails where [`super::Library::open`] would want a decision.
     pub fn open(root: &Path, options: &OpenOptions) -> Result<Self, Error> {
-        let root = match (Dir::open_root(root), &options.known_id) {
-            (Err(Error::Missing { path }), Some(known)) if !options.adopt => {
-                return Err(Error::NoLibrary { path, known: known.clone() });
-            }
-            // A first run would create it.
-            (Err(Error::Missing { .. }), _) => return Ok(Self(None)),
-            (opened, _) => opened?,
-        };
+        // A first run would create it.
+        let Some(root) = find_root(root, options)? else { return Ok(Self(None)) };
         identity::recognise(&root, options.known_id.as_deref(), options.adopt)?;
         legacy::check_version(&root)?;
         Places::find(root).map(Some).map(Self)

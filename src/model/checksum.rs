@@ -6,6 +6,9 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+/// The shortest checksum that is understood: a kind byte and a 160-bit digest. What a person calls a file, such as
+/// `IMG_0001`, can be shorter base64; nothing of theirs may be taken for an asset.
+const MIN_LEN: usize = 21;
 /// The longest checksum that is understood: a kind byte and a 256-bit digest.
 const MAX_LEN: usize = 33;
 
@@ -23,7 +26,7 @@ pub struct Checksum {
 
 /// Why a text is no checksum.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a checksum: {0:?} (expected base64 of 3 to {MAX_LEN} bytes, a multiple of 3)")]
+#[error("not a checksum: {0:?} (expected base64 of {MIN_LEN} to {MAX_LEN} bytes, a multiple of 3)")]
 pub struct BadChecksum(String);
 
 impl Checksum {
@@ -52,7 +55,7 @@ impl Checksum {
         let bad = || BadChecksum(text.chars().take(64).collect());
         let mut bytes = [0; MAX_LEN + 3];
         let len = alphabet.decode_slice(text, &mut bytes).map_err(|_| bad())?;
-        if len == 0 || len > MAX_LEN || len % 3 != 0 {
+        if !(MIN_LEN..=MAX_LEN).contains(&len) || len % 3 != 0 {
             return Err(bad());
         }
         let mut kept = [0; MAX_LEN];
@@ -117,7 +120,9 @@ mod tests {
 
     #[test]
     fn what_is_no_checksum_is_refused() {
-        for text in ["", "AAAA/../", "Abv+EeVEGAQ0o5/2szwFFOVX1IC", "!!!!", "AA==", &"A".repeat(48)] {
+        for text in
+            ["", "IMG/0001", "AAAA/../", "Abv+EeVEGAQ0o5/2szwFFOVX1IC", "!!!!", "AA==", &"A".repeat(48)]
+        {
             assert!(Checksum::from_base64(text).is_err(), "{text}");
         }
         assert!(Checksum::from_file_stem("Abv+EeVEGAQ0o5/2szwFFOVX1ICw").is_err());

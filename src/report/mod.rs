@@ -18,7 +18,7 @@ pub use health::HealthCheck;
 pub use log::Log;
 pub use metrics::{Metrics, write_prometheus};
 pub use progress::Progress;
-pub use record::{LastRun, Outcome};
+pub use record::{LastRun, LastVerification, Outcome};
 pub use screen::Screen;
 pub use service::Service;
 pub use units::{bytes, count, duration, number};

@@ -1,4 +1,4 @@
-//! What the state directory remembers of the last run.
+//! What the state directory remembers of the last run and of the last verification.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -68,15 +68,52 @@ impl LastRun {
 
     /// Writes the record, replacing the one before in one step.
     pub fn save(&self, state: &Path) -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".last-run")
-            .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(state)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n")?;
-        file.persist(state.join(NAME))?;
-        Ok(())
+        save(self, &state.join(NAME))
     }
+}
+
+/// The last verification that read every file, as `last-verification.json` in the state directory has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastVerification {
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended, with a repair if there was one.
+    pub finished: Timestamp,
+    /// The files in the library.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that were damaged.
+    pub damaged: u64,
+    /// Of these, those that were repaired at once.
+    pub repaired: u64,
+    /// Files whose checksums nobody can compute.
+    pub unverifiable: u64,
+}
+
+const VERIFICATION: &str = "last-verification.json";
+
+impl LastVerification {
+    /// Reads the record. `None` if there is none, or none that can be understood.
+    pub fn load(state: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(state.join(VERIFICATION)).ok()?).ok()
+    }
+
+    /// Writes the record, replacing the one before in one step.
+    pub fn save(&self, state: &Path) -> io::Result<()> {
+        save(self, &state.join(VERIFICATION))
+    }
+}
+
+fn save(record: &impl Serialize, path: &Path) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".record")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
+    serde_json::to_writer_pretty(&mut file, record)?;
+    file.write_all(b"\n")?;
+    file.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -30,6 +30,13 @@ pub enum Command {
         /// Print the token itself.
         print: bool,
     },
+    /// Compare every file with the checksum in its name.
+    Verify {
+        /// Download again what is damaged.
+        repair: bool,
+        /// Print the report as JSON.
+        json: bool,
+    },
     /// Talk to the process that waits for a code.
     Mfa(MfaCommand),
     /// Say how things stand.
@@ -81,7 +88,7 @@ pub fn definition() -> clap::Command {
         .arg_required_else_help(true)
         .propagate_version(false)
         .disable_help_subcommand(true)
-        .subcommands([sync(), archive(), token(), mfa(), status(), setup(), daemon()]);
+        .subcommands([sync(), archive(), token(), mfa(), status(), verify(), setup(), daemon()]);
     for (heading, settings) in GROUPS {
         definition =
             definition.next_help_heading(heading).args(settings.iter().map(|setting| argument(setting)));
@@ -152,6 +159,23 @@ fn status() -> clap::Command {
         .arg(flag("json", "Print it as JSON"))
 }
 
+fn verify() -> clap::Command {
+    clap::Command::new("verify")
+        .about("Read the library again and say which files are not what their names say")
+        .long_about(
+            "Read every file of the library and compare it with the checksum in its name. Without --repair nothing \
+             in the library is changed, and iCloud is not asked.\n\n\
+             The exit code is 0 if all files are intact, 3 if all that were damaged have been repaired or if there \
+             is something of note (a file that is not of the library, a checksum of an unknown kind), and 1 if a \
+             file is damaged at the end.",
+        )
+        .arg(flag(
+            "repair",
+            "Download again what is damaged; the damaged file goes to the trash once its successor is on disk",
+        ))
+        .arg(flag("json", "Print the report as JSON on standard output"))
+}
+
 fn setup() -> clap::Command {
     clap::Command::new("setup").about(
         "Ask for what is needed, write the configuration and the credential, make the library directory, sign in",
@@ -209,6 +233,7 @@ fn command(matches: &mut ArgMatches) -> Result<Command, clap::Error> {
         "token" => Command::Token { print: matches.get_flag("print") },
         "mfa" => Command::Mfa(mfa_command(&mut matches).ok_or_else(unknown)?),
         "status" => Command::Status { json: matches.get_flag("json") },
+        "verify" => Command::Verify { repair: matches.get_flag("repair"), json: matches.get_flag("json") },
         "setup" => Command::Setup,
         "daemon" => Command::Daemon,
         _ => return Err(unknown()),

@@ -53,6 +53,7 @@ impl DryRun<'_> {
             match download.reason {
                 DownloadReason::Missing => Ok(()),
                 DownloadReason::WrongSize { found } => write!(f, " (has {found} bytes)"),
+                DownloadReason::Damaged { found } => write!(f, " (is damaged, with {found} bytes)"),
             }
         })?;
         list(f, "restorations from the trash", &files.restorations, |f, restoration| {

@@ -1,7 +1,8 @@
 //! Plan what makes the local library mirror the remote one, guard it, apply it.
 //!
 //! [`plan::plan`] compares, [`guard::judge`] allows, [`apply::apply`] does, and the [`Outcome`] says what came of
-//! it. Nothing but the guard decides about deletions; nothing but apply touches the disk.
+//! it. Nothing but the guard decides about deletions; nothing but apply touches the disk. A verification takes the
+//! short way from [`plan::repair`] to [`apply::repair`]: downloads alone.
 
 pub mod apply;
 mod dry_run;

@@ -36,6 +36,13 @@ pub fn differences(root: &Path, library: &LibraryHandle, wanted: Wanted) -> Vec<
     found
 }
 
+/// The paths of all files that the directory must hold for the library as it is now.
+pub fn expected_paths(library: &LibraryHandle) -> BTreeSet<PathBuf> {
+    let assets: Vec<AssetView> =
+        library.visible_assets().into_iter().filter(|asset| !asset.uploading).collect();
+    expected_files(&assets, Wanted::default()).into_keys().collect()
+}
+
 fn directory(zone: ZoneKind) -> &'static str {
     match zone {
         ZoneKind::Primary => "_All-Photos",

@@ -17,7 +17,7 @@ use icloud_emulator::{
 };
 use tempfile::TempDir;
 
-pub use checker::{Wanted, differences, picture};
+pub use checker::{Wanted, differences, expected_paths, picture};
 
 /// The program and everything around it; gone with its directories when dropped.
 pub struct Machine {

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use image::Release;
 use scene::Scene;
-use steps::{accounts, archive, codes, disk, install, runs, token, upkeep};
+use steps::{accounts, archive, codes, disk, install, runs, scrub, token, upkeep};
 
 #[test]
 fn debian_12() {
@@ -70,6 +70,7 @@ const STORY: &[(&str, Step)] = &[
     ("archive an album", |scene| archive::archive(scene)),
     ("reboot in the middle of a sync", runs::reboot),
     ("renew the trust token", |scene| token::renew(scene)),
+    ("find and repair damage", |scene| scrub::find_and_repair(scene)),
     ("move the library, change the schedule", disk::move_library),
     ("fill the disk", |scene| disk::fill(scene)),
     ("take the disk away", disk::take_away),

@@ -47,7 +47,8 @@ fn what_is_no_asset_file_is_reported_or_meaningless() {
     fs::create_dir(fixture.path_of(&directory)).unwrap();
     fs::write(elsewhere.path().join("x"), "content").unwrap();
     symlink(elsewhere.path().join("x"), fixture.path_of(&link)).unwrap();
-    for name in ["notes.txt", "Abv-EeVEGAQ0o5_2szwFFOVX1ICw", ".DS_Store", ".fuse_hidden0001"] {
+    for name in ["notes.txt", "IMG_0001.JPG", "Abv-EeVEGAQ0o5_2szwFFOVX1ICw", ".DS_Store", ".fuse_hidden0001"]
+    {
         fs::write(fixture.path("_All-Photos").join(name), "").unwrap();
     }
     let found = scan(&fixture);
@@ -55,6 +56,7 @@ fn what_is_no_asset_file_is_reported_or_meaningless() {
     let in_photos = |name: &str| PathBuf::from("_All-Photos").join(name);
     let mut strays = vec![
         in_photos("notes.txt"),
+        in_photos("IMG_0001.JPG"),
         in_photos("Abv-EeVEGAQ0o5_2szwFFOVX1ICw"),
         in_photos(&directory.file_name()),
         in_photos(&link.file_name()),

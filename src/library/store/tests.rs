@@ -300,3 +300,24 @@ fn a_part_survives_a_write_that_fails_half_way() {
     incoming.write(&content[1000..]).unwrap();
     assert_eq!(incoming.finish(MODIFIED).unwrap(), Verified::Checksum);
 }
+
+#[test]
+fn what_a_good_copy_replaces_can_go_to_the_trash() {
+    let fixture = Fixture::new();
+    let key = fixture.put(b"photo");
+    let now = day("2026-05-05");
+    for old in [Some("altered"), None] {
+        match old {
+            Some(text) => fs::write(fixture.path_of(&key), text).unwrap(),
+            None => fs::remove_file(fixture.path_of(&key)).unwrap(),
+        }
+        let mut incoming = fixture.library.store().incoming(&key, 5).unwrap();
+        incoming.write(b"photo").unwrap();
+        assert_eq!(incoming.finish_keeping_old(MODIFIED, now).unwrap(), Verified::Checksum);
+        assert_eq!(fs::read(fixture.path_of(&key)).unwrap(), b"photo");
+        let trash = fixture.path(".icps/trash/2026-05-05/_All-Photos").join(key.file_name());
+        assert_eq!(fs::read_to_string(trash).unwrap(), "altered");
+        assert_eq!(names(&fixture, ".icps/partial"), [""; 0]);
+    }
+    fixture.library.store().settle().unwrap();
+}

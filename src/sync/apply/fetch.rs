@@ -129,7 +129,9 @@ impl<S: Source> Fetch<'_, S> {
 
     async fn open(&self) -> Result<Writer, library::Error> {
         let permit = self.context.writer_permit().await;
-        let writer = Writer::open(self.context.library.clone(), self.located.download, permit).await?;
+        let download = self.located.download;
+        let keep_old = self.context.keeps_old(&download);
+        let writer = Writer::open(self.context.library.clone(), download, keep_old, permit).await?;
         self.tell(signed(writer.len()));
         Ok(writer)
     }

@@ -28,7 +28,7 @@ pub use source::{Body, Source};
 use super::guard::Verdict;
 use super::observer::{Observer, Phase};
 use super::outcome::{AlbumLedger, Outcome, Stopped, Subject, Warning, ZoneLedger};
-use super::plan::{AlbumPlan, Deletion, Download, FilePlan, LeftAloneReason, Plan};
+use super::plan::{AlbumPlan, Deletion, Download, DownloadReason, FilePlan, LeftAloneReason, Plan};
 use crate::library::{Error, Library};
 use crate::model::{FileKey, RemoteLibrary, Zone};
 use crate::settings::{Limit, Threads};
@@ -101,6 +101,13 @@ impl<'a, S> Context<'a, S> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When what a download replaces goes to the trash; `None` if it goes for good.
+    fn keeps_old(&self, download: &Download) -> Option<Timestamp> {
+        // Its content is another, and may be the user's own work.
+        let damaged = matches!(download.reason, DownloadReason::Damaged { .. });
+        (damaged && !self.options.keep_deleted.is_zero()).then_some(self.options.now)
+    }
+
     async fn writer_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.writers).acquire_owned().await.ok()
     }
@@ -138,10 +145,20 @@ pub async fn apply<S: Source>(verdict: Verdict, context: Context<'_, S>) -> Outc
     if let Err(stopped) = run.steps(files, albums).await {
         run.outcome.stopped = Some(stopped);
     }
-    // Whatever arrived is to survive a power cut.
-    if let Err(error) = blocking(context.library, |library| library.store().settle()).await {
-        run.outcome.stopped.get_or_insert(Stopped::Local(error));
+    run.settle().await;
+    run.finish()
+}
+
+/// Does the downloads of a plan, and nothing else of it; says what came of them.
+///
+/// A repair has no need of the guard: nothing goes before a verified copy has its place.
+pub async fn repair<S: Source>(plan: Plan, context: Context<'_, S>) -> Outcome {
+    let mut run = Run::new(&context, &plan.files, &AlbumPlan::default());
+    context.observer.phase(Phase::Downloads);
+    if let Err(stopped) = run.download(plan.files.downloads).await {
+        run.outcome.stopped = Some(stopped);
     }
+    run.settle().await;
     run.finish()
 }
 
@@ -346,6 +363,13 @@ impl<'a, S: Source> Run<'a, S> {
         .await;
         if let Err(error) = done {
             self.warn(vec![Warning { subject: Subject::Library, reason: error.to_string() }]);
+        }
+    }
+
+    /// Whatever arrived is to survive a power cut.
+    async fn settle(&mut self) {
+        if let Err(error) = blocking(self.context.library, |library| library.store().settle()).await {
+            self.outcome.stopped.get_or_insert(Stopped::Local(error));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -27,16 +28,18 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Opens what an earlier attempt left, or begins. `permit` is given back when the disk is no longer used.
+    /// Opens what an earlier attempt left, or begins. With `keep_old`, what the file replaces goes to the trash of
+    /// that day. `permit` is given back when the disk is no longer used.
     pub(super) async fn open(
         library: Arc<Library>,
         download: Download,
+        keep_old: Option<Timestamp>,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Self, Error> {
         let (pieces, received) = mpsc::channel(WAITING);
         let (opened, len) = oneshot::channel();
         let done = tokio::task::spawn_blocking(move || {
-            let written = write(&library, &download, opened, received);
+            let written = write(&library, &download, keep_old, opened, received);
             drop(permit);
             written
         });
@@ -82,6 +85,7 @@ impl Writer {
 fn write(
     library: &Library,
     download: &Download,
+    keep_old: Option<Timestamp>,
     opened: oneshot::Sender<u64>,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> Result<Option<Verified>, Error> {
@@ -93,7 +97,13 @@ fn write(
         match piece {
             Piece::Bytes(bytes) => incoming.write(&bytes)?,
             Piece::Restart => incoming.restart()?,
-            Piece::Finish => return incoming.finish(download.modified).map(Some),
+            Piece::Finish => {
+                let finished = match keep_old {
+                    Some(now) => incoming.finish_keeping_old(download.modified, now),
+                    None => incoming.finish(download.modified),
+                };
+                return finished.map(Some);
+            }
         }
     }
     Ok(None)

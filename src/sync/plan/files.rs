@@ -4,7 +4,7 @@
 //! changed its place is seen as such. The merge needs 16 bytes for each file beside the libraries themselves.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     Deletion, DeletionReason, Download, DownloadReason, FilePlan, Relocation, Restoration, Source, Touch,
@@ -25,6 +25,28 @@ pub(super) fn plan(remote: &RemoteLibrary, local: &LocalLibrary, policy: Policy)
         merge.decide(wanted.take(next), present.take(next), trash.take(next));
     }
     merge.finish()
+}
+
+/// The downloads of these files, given with their sizes on disk.
+pub(super) fn repair(remote: &RemoteLibrary, damaged: &BTreeMap<FileKey, u64>) -> FilePlan {
+    let is_damaged = |wish: &Wish| {
+        let (asset, file) = wish.of(remote);
+        damaged.contains_key(&asset.key(file))
+    };
+    let wanted = wishes(remote).filter(is_damaged);
+    let mut wanted = Ordered::new(wanted, |wish: Wish| &wish.of(remote).1.checksum);
+    let mut merge = Merge::new(remote, Policy::default());
+    while let Some(next) = wanted.peek() {
+        // As if they were not there.
+        merge.decide(wanted.take(next), &[], &[]);
+    }
+    let mut plan = merge.finish();
+    for download in &mut plan.downloads {
+        if let Some(found) = damaged.get(&download.key) {
+            download.reason = DownloadReason::Damaged { found: *found };
+        }
+    }
+    plan
 }
 
 fn wishes(remote: &RemoteLibrary) -> impl Iterator<Item = Wish> {

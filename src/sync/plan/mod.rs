@@ -123,6 +123,11 @@ pub enum DownloadReason {
         /// The size on disk.
         found: u64,
     },
+    /// It is there with another content; it is fetched beside the damaged one, which goes to the trash then.
+    Damaged {
+        /// The size on disk.
+        found: u64,
+    },
 }
 
 /// A file that changes its zone or its extension: a rename, not a deletion and a download.
@@ -326,6 +331,14 @@ pub fn plan(remote: &RemoteLibrary, local: &LocalLibrary, policy: &Policy) -> Pl
         files: files::plan(remote, local, *policy),
         albums: albums::plan(remote, local, *policy, Removal::Allowed),
     }
+}
+
+/// Says what heals these files, whose contents are not what their names say, and touches nothing else: a plan of
+/// downloads alone. What the server does not have (any more) is not among them.
+///
+/// The options that leave files out of a sync do not matter here.
+pub fn repair(remote: &RemoteLibrary, damaged: &BTreeMap<FileKey, u64>) -> Plan {
+    Plan { files: files::repair(remote, damaged), albums: AlbumPlan::default() }
 }
 
 impl Plan {

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use icloud_emulator::LibraryHandle;
@@ -42,6 +42,30 @@ pub fn invent(root: &Path, files: u32) -> Result<()> {
         let key = FileKey { zone: Zone::Primary, checksum: hasher.finish(), extension };
         write(&directory.join(key.file_name()), 1000 + u64::from(number), 1_720_000_000_000)
     })
+}
+
+/// Writes so many files of that size, with content that is what their names say; returns their paths.
+pub fn sound(root: &Path, files: u32, size: usize) -> Result<Vec<PathBuf>> {
+    let directory = root.join(Zone::Primary.directory());
+    fs::create_dir_all(&directory)?;
+    let extension = Extension::new("jpeg").unwrap_or_default();
+    (0..files)
+        .into_par_iter()
+        .map(|number| {
+            let seed = u64::from(number) << 32;
+            let words = (0..=size as u64 / 8).map(|n| (seed | n).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            let content: Vec<u8> = words.flat_map(u64::to_le_bytes).take(size).collect();
+            let mut hasher = Hasher::new();
+            hasher.update(&content);
+            let key = FileKey { zone: Zone::Primary, checksum: hasher.finish(), extension };
+            let path = directory.join(key.file_name());
+            let mut file = File::create(&path)?;
+            file.write_all(&content)?;
+            // Only what is on disk can leave the cache.
+            file.sync_data()?;
+            Ok(path)
+        })
+        .collect()
 }
 
 /// How long it takes to do no more than a first sync has to do on the disk: `threads` threads write so many files of

@@ -22,8 +22,10 @@ pub(crate) fn install_with_apt(scene: &Scene) {
     assert_eq!(guest.property("icps-mfa.socket", "UnitFileState"), "enabled");
     assert_eq!(guest.shell("stat --format='%U:%G %a' /run/icps/mfa.sock"), "root:_icps 660");
     // Nothing runs before there is a configuration.
-    assert_eq!(guest.property("icps.timer", "UnitFileState"), "disabled");
-    assert_eq!(guest.property("icps.timer", "ActiveState"), "inactive");
+    for timer in ["icps.timer", "icps-verify.timer"] {
+        assert_eq!(guest.property(timer, "UnitFileState"), "disabled", "{timer}");
+        assert_eq!(guest.property(timer, "ActiveState"), "inactive", "{timer}");
+    }
     guest.shell(&format!("useradd --groups _icps {MEMBER}; useradd {STRANGER}"));
 }
 
@@ -37,7 +39,9 @@ pub(crate) fn judge_units(scene: &Scene) {
     for (unit, limit) in [
         ("icps-sync.service", 1.1),
         ("icps-token.service", 1.1),
+        ("icps-verify.service", 1.1),
         ("icps-sync@alice.service", 1.1),
+        ("icps-verify@alice.service", 1.1),
         ("icps-mfa.service", 0.2),
         ("icps-mfa@alice.service", 0.2),
     ] {

@@ -45,7 +45,7 @@ pub(crate) fn purge(scene: &Scene) {
     assert_eq!(guest.shell("find /etc/systemd/system /var/lib/systemd/timers /var/lib/systemd/deb-systemd-helper-enabled -name '*icps*' -not -path '*.d/*' -not -name '*.d'"), "");
     assert_eq!(
         guest.shell(
-            "systemctl list-units --all --no-legend 'icps*.timer' 'icps*.socket' 'icps-sync*' 'icps-mfa*'"
+            "systemctl list-units --all --no-legend 'icps*.timer' 'icps*.socket' 'icps-sync*' 'icps-verify*' 'icps-mfa*'"
         ),
         ""
     );

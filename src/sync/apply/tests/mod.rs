@@ -11,13 +11,14 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::files::Needed;
-use super::{Context, Options, apply};
+use super::{Context, Options, apply, repair};
 use crate::exit::Exit;
 use crate::library::{Library, OpenOptions};
 use crate::model::{
     Album, AlbumKind, AlbumState, AssetFile, Extension, Kind, LocalLibrary, RemoteLibrary, Zone,
 };
 use crate::settings::{Limit, MaxDelete, Threads};
+use crate::sync::plan::repair as plan_repair;
 use crate::sync::plan::tests::generate::{asset, checksum, key, remote, uuid};
 use crate::sync::plan::{Deletion, DeletionReason};
 use crate::sync::{Observer, Outcome, Policy, Stopped, Subject, Verdict, judge, plan};
@@ -298,6 +299,59 @@ async fn one_failure_after_the_other_ends_the_run() {
     let outcome = disk.sync_with(&photos(1..=40), &server, options, &(), &CancellationToken::new()).await;
     assert!(matches!(outcome.stopped, Some(Stopped::Downloads { failed: 20, .. })), "{outcome:?}");
     assert_eq!(outcome.exit(), Exit::TryLater);
+}
+
+#[tokio::test]
+async fn a_repair_replaces_damaged_files_keeps_the_old_ones_and_does_nothing_else() {
+    let (disk, server) = (Disk::new(), Server::default());
+    disk.sync(&photos(1..=6), &server).await;
+    let path = |n| disk.library.root().join("_All-Photos").join(key(Zone::Primary, n, "jpeg").file_name());
+    let trash = |n| {
+        let trash = disk.library.root().join(".icps/trash/2026-05-05/_All-Photos");
+        std::fs::read(trash.join(key(Zone::Primary, n, "jpeg").file_name()))
+    };
+    // One that another run has begun, which is not this one's to throw away.
+    disk.library.store().incoming(&key(Zone::Primary, 200, "jpeg"), 2001).unwrap().write(b"part").unwrap();
+    for n in 1..=4 {
+        std::fs::write(path(n), [0]).unwrap();
+    }
+    server.fault(checksum(2), [Fault::Permanent]);
+    // The third is gone from the server when it is read, the fourth when it is fetched; the fifth is new there, the
+    // sixth gone: work for a sync.
+    let mut remote = photos([1, 2, 4, 5, 7]);
+    remote.albums = vec![album(1, "Trip", vec![0])];
+    let server = Server { gone: Some(checksum(4)), ..server };
+    let damaged = (1..=4).map(|n| (key(Zone::Primary, n, "jpeg"), 1)).collect();
+
+    let cancel = CancellationToken::new();
+    let context = Context::new(&remote, &disk.library, &server, options(), &(), &cancel);
+    let outcome = repair(plan_repair(&remote, &damaged), context).await;
+    assert_eq!((outcome.downloaded.files, outcome.warnings.len()), (1, 1), "{outcome:?}");
+    assert_eq!(std::fs::read(path(1)).unwrap(), super::super::plan::tests::generate::content(1));
+    assert_eq!(trash(1).unwrap(), [0]);
+    for n in 2..=4 {
+        assert_eq!(std::fs::read(path(n)).unwrap(), [0], "{n} stays as it is");
+        assert!(trash(n).is_err());
+    }
+    assert!(path(6).exists() && !path(7).exists() && !disk.library.root().join("Trip").exists());
+    assert_eq!(disk.library.store().incoming(&key(Zone::Primary, 200, "jpeg"), 2001).unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn without_a_trash_a_repair_leaves_nothing_behind() {
+    let (disk, server) = (Disk::new(), Server::default());
+    disk.sync(&photos([1]), &server).await;
+    std::fs::write(
+        disk.library.root().join("_All-Photos").join(key(Zone::Primary, 1, "jpeg").file_name()),
+        "x",
+    )
+    .unwrap();
+    let (remote, cancel) = (photos([1]), CancellationToken::new());
+    let options = Options { keep_deleted: Duration::ZERO, ..options() };
+    let context = Context::new(&remote, &disk.library, &server, options, &(), &cancel);
+    let damaged = [(key(Zone::Primary, 1, "jpeg"), 1)].into();
+    repair(plan_repair(&remote, &damaged), context).await;
+    assert_eq!((disk.files(), disk.scan().trash.len()), (vec![1], 0));
 }
 
 /// Stops the run when bytes of a file came.

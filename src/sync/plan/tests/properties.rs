@@ -8,7 +8,7 @@ use super::generate::{local, remote};
 use super::world::World;
 use crate::model::{AlbumKind, AlbumState, FileKey, LocalLibrary, RecordName, RemoteLibrary, Zone};
 use crate::sync::Policy;
-use crate::sync::plan::{LinkStep, Plan, plan};
+use crate::sync::plan::{AlbumPlan, Download, DownloadReason, FilePlan, LinkStep, Plan, plan, repair};
 
 fn policy() -> impl Strategy<Value = Policy> {
     (any::<bool>(), any::<bool>())
@@ -211,5 +211,27 @@ proptest! {
         let plan = plan(&remote, &LocalLibrary::default(), &Policy::default());
         prop_assert_eq!(removals(&plan), 0);
         prop_assert_eq!(plan.files.wanted(), plan.files.to_download());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_repair_fetches_what_is_damaged_as_a_first_sync_would_and_touches_nothing_else(
+        remote in remote(), local in local(), others in prop::collection::vec(any::<bool>(), 64)
+    ) {
+        let all = plan(&remote, &LocalLibrary::default(), &Policy::default()).files.downloads;
+        let chosen = all.iter().zip(others).filter(|(_, chosen)| *chosen).map(|(download, _)| download.key);
+        let here = local.files.iter().map(|file| file.key);
+        let damaged: BTreeMap<FileKey, u64> = chosen.chain(here).map(|key| (key, 7)).collect();
+        let Plan { mut files, albums } = repair(&remote, &damaged);
+        let expected = all.iter().filter(|download| damaged.contains_key(&download.key));
+        let expected: Vec<_> = expected
+            .map(|download| Download { reason: DownloadReason::Damaged { found: 7 }, ..*download })
+            .collect();
+        prop_assert_eq!(std::mem::take(&mut files.downloads), expected);
+        files.wanted.clear();
+        prop_assert_eq!((files, albums), (FilePlan::default(), AlbumPlan::default()));
     }
 }
