@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::failure::Failure;
 use super::run::{Run, blocking};
-use crate::icloud::{Account, Client, ClientOptions, Credentials, Notice, SignInOptions, StateDir};
+use crate::icloud::{Account, Client, ClientOptions, Credentials, Notice, PersonSource, SignInOptions, StateDir};
 use crate::library::legacy_trust_token;
 use crate::mfa::exchange::Exchange;
 use crate::mfa::{Manners, Person};
@@ -21,10 +21,18 @@ const CAPTURE: &str = "network-capture.har";
 /// Signs in with what the settings say, and a person if Apple wants one. `None` if the run was asked to stop.
 pub(super) async fn sign_in(run: &Run) -> Result<Option<Account>, Failure> {
     run.service.status("Signing in");
-    let (options, client) = prepare(run).await?;
-    let attended = options.by_person;
+    let (mut options, client) = prepare(run).await?;
+    let person = person(run, options.by_person);
+    options.person = Some(Arc::clone(&person));
+    match run.until_stopped(icloud::sign_in(client, options, &mut *person())).await {
+        Some(account) => Ok(Some(account?)),
+        None => Ok(None),
+    }
+}
+
+/// Whoever can be asked for a code.
+fn person(run: &Run, attended: bool) -> PersonSource {
     let settings = &run.settings;
-    let service = run.service.clone();
     let manners = Manners {
         push: settings.sign_in.mfa_push,
         attended,
@@ -32,11 +40,11 @@ pub(super) async fn sign_in(run: &Run) -> Result<Option<Account>, Failure> {
         terminal: !settings.logging.silent,
     };
     let exchange = Exchange::new(&settings.directories.runtime);
-    let mut person = Person::new(exchange, manners, move |text| service.status(text));
-    match run.until_stopped(icloud::sign_in(client, options, &mut person)).await {
-        Some(account) => Ok(Some(account?)),
-        None => Ok(None),
-    }
+    let service = run.service.clone();
+    Arc::new(move || {
+        let service = service.clone();
+        Box::new(Person::new(exchange.clone(), manners, move |text| service.status(text)))
+    })
 }
 
 async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
@@ -65,6 +73,7 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
         state,
         credentials: Credentials { username, password },
         by_person: std::env::var_os("TRIGGER_UNIT").is_none(),
+        person: None,
         refresh_token: sign_in.refresh_token,
         trust_token,
         legacy_login: sign_in.legacy,

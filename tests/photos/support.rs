@@ -44,6 +44,7 @@ impl World {
             state: state_dir,
             credentials: Credentials::known(&username, password.into()),
             by_person: true,
+            person: None,
             refresh_token: false,
             trust_token: None,
             legacy_login: false,

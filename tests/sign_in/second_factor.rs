@@ -1,11 +1,12 @@
 //! Codes: asked for once, read as Apple means it.
 
 use icloud_emulator::{
-    Channel, Kind, ListHtml, ListJson, Phone, PhoneAnswer, PushAnswer, Repair, SecondFactor, SubmitAnswer,
+    Canned, Channel, Kind, ListHtml, ListJson, Phone, PhoneAnswer, PushAnswer, Repair, SecondFactor, SubmitAnswer,
+    When,
 };
 use icps::icloud::{Error, Method, Unanswered};
 
-use crate::support::{Act, World};
+use crate::support::{Act, World, pass};
 
 #[tokio::test]
 async fn every_way_of_saying_yes_is_understood() {
@@ -45,20 +46,25 @@ async fn a_right_code_may_want_a_repair() {
 
 #[tokio::test]
 async fn phones_are_found_wherever_apple_lists_them() {
-    for (json, html, conflict) in [
-        (ListJson::Nested, ListHtml::Absent, false),
-        (ListJson::Top, ListHtml::Absent, true),
-        (ListJson::Singular, ListHtml::Absent, false),
-        (ListJson::Absent, ListHtml::Direct, false),
-        (ListJson::Absent, ListHtml::Bridge, true),
+    for (json, html) in [
+        (ListJson::Nested, ListHtml::Absent),
+        (ListJson::Top, ListHtml::Absent),
+        (ListJson::Singular, ListHtml::Absent),
+        (ListJson::Absent, ListHtml::Direct),
+        (ListJson::Absent, ListHtml::Bridge),
     ] {
-        let world = World::new(|account| {
-            (account.list_json, account.list_html, account.list_conflict) = (json, html, conflict);
-        });
-        let mut person = world.shy_person([Act::Ask(Method::Sms(3)), Act::Read(Channel::Sms(3))]);
-        world.sign_in(&mut person).await.unwrap_or_else(|error| panic!("{json:?} {html:?}: {error}"));
-        assert_eq!(person.shown[0].challenge.phones[0].id, 3);
-        assert!(person.shown[0].challenge.phones[0].number.ends_with("81"));
+        for conflict in [false, true] {
+            let world = World::new(|account| {
+                (account.list_json, account.list_html, account.list_conflict) = (json, html, conflict);
+            });
+            let mut person = world.shy_person([Act::Ask(Method::Sms(3)), Act::Read(Channel::Sms(3))]);
+            let outcome = world.sign_in(&mut person).await;
+            outcome.unwrap_or_else(|error| panic!("{json:?} {html:?} {conflict}: {error}"));
+            assert_eq!(person.shown[0].challenge.phones[0].id, 3);
+            assert!(person.shown[0].challenge.phones[0].number.ends_with("81"));
+            let pages = u64::from(json == ListJson::Absent);
+            assert_eq!(world.seen(Kind::Challenge), 1 + pages, "the page only if JSON has no phones");
+        }
     }
 }
 
@@ -98,35 +104,91 @@ async fn a_request_answered_with_409_counts_as_sent() {
     let world = World::new(|account| {
         (account.push, account.phone) = (PushAnswer::SentConflict, PhoneAnswer::SentConflict);
     });
-    let mut person = world.person([Act::Ask(Method::Sms(3)), Act::Read(Channel::Sms(3))]);
+    let mut person = world.person([Act::AskLater(Method::Sms(3)), Act::Read(Channel::Sms(3))]);
     world.sign_in(&mut person).await.unwrap();
     assert_eq!(person.shown[0].asked, Some(Method::Device));
     assert!(person.errors().is_empty(), "{:?}", person.errors());
 }
 
 #[tokio::test]
-async fn a_push_that_fails_or_never_arrives_leaves_other_ways() {
-    for push in
-        [PushAnswer::Lost, PushAnswer::Refused(405), PushAnswer::Refused(412), PushAnswer::Refused(429)]
-    {
-        let world = World::new(|account| account.push = push);
+async fn a_push_that_fails_leaves_other_ways_at_once_and_takes_none_by_itself() {
+    for status in [404, 405, 410, 412, 423, 429, 500] {
+        let world = World::new(|account| account.push = PushAnswer::Refused(status));
         let mut person = world.person([Act::Ask(Method::Sms(3)), Act::Read(Channel::Sms(3))]);
-        world.sign_in(&mut person).await.unwrap_or_else(|error| panic!("{push:?}: {error}"));
-        assert_eq!(person.errors().is_empty(), push == PushAnswer::Lost, "{push:?}");
-        assert_eq!(world.seen(Kind::Push), 1);
+        world.sign_in(&mut person).await.unwrap_or_else(|error| panic!("{status}: {error}"));
+        assert_eq!((person.errors().len(), person.shown[0].asked), (1, None), "{status}");
+        assert_eq!((world.seen(Kind::Push), world.seen(Kind::Sms)), (1, 1), "{status}");
 
-        let world = World::new(|account| account.push = push);
+        let world = World::new(|account| account.push = PushAnswer::Refused(status));
         world.sign_in(&mut world.person([Act::Offline])).await.unwrap();
+        assert_eq!(world.costs(), [1, 1, 1], "{status}: the code of a device without network is taken");
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_never_arrives_leaves_other_ways() {
+    for (way, then) in [
+        (Act::AskLater(Method::Sms(3)), Act::Read(Channel::Sms(3))),
+        (Act::AskLater(Method::Voice(7)), Act::Read(Channel::Voice(7))),
+        (Act::Type("no code"), Act::Offline),
+    ] {
+        let world = World::new(|account| account.push = PushAnswer::Lost);
+        let mut person = world.person([way.clone(), then]);
+        world.sign_in(&mut person).await.unwrap_or_else(|error| panic!("{way:?}: {error}"));
+        assert_eq!((world.seen(Kind::Push), world.seen(Kind::Complete)), (1, 1), "{way:?}");
     }
 }
 
 #[tokio::test]
 async fn a_number_that_gets_no_codes_is_told_to_the_person() {
     let world = World::new(|account| account.phone = PhoneAnswer::Unavailable);
-    let mut person = world.person([Act::Ask(Method::Sms(3)), Act::Read(Channel::Device)]);
+    let mut person = world.person([Act::AskLater(Method::Sms(3)), Act::Read(Channel::Device)]);
     world.sign_in(&mut person).await.unwrap();
     assert!(person.errors()[0].contains("number"), "{:?}", person.errors());
     assert_eq!(person.shown[1].asked, Some(Method::Device), "the device's code is still the one awaited");
+}
+
+#[tokio::test]
+async fn phones_that_are_not_the_accounts_any_more_are_replaced_by_those_of_the_refusal() {
+    let phones = |ids: &[u32]| SecondFactor::Codes {
+        devices: true,
+        phones: ids.iter().map(|id| Phone::new(*id, "55")).collect(),
+    };
+    // The owner changes his phones between the list and the wish for a code.
+    let world = World::new(|account| account.second_factor = phones(&[1]));
+    let refused = serde_json::json!({
+        "phoneNumber": { "nonFTEU": false },
+        "trustedPhoneNumbers": [{ "id": 4, "obfuscatedNumber": "•• 55", "pushMode": "sms" }],
+    });
+    world.spoil(Kind::Sms, When::Times(1), Canned::json(412, &refused));
+    let script = [Act::Ask(Method::Sms(1)), Act::Ask(Method::Sms(1)), Act::Ask(Method::Sms(4))];
+    let mut person = world.shy_person(script.into_iter().chain([Act::Read(Channel::Sms(4))]));
+    world.emulator.account().change(|account| account.second_factor = phones(&[4]));
+    let list = serde_json::json!({ "trustedPhoneNumbers": [{ "id": 1, "obfuscatedNumber": "•• 55" }] });
+    world.spoil(Kind::Challenge, When::Always, Canned::json(200, &list));
+    // The list is answered by the fault and not by the conversation: its nonces stay.
+    world.sign_in(&mut person).await.unwrap();
+    let ids = |at: usize| person.shown[at].challenge.phones.iter().map(|phone| phone.id).collect::<Vec<_>>();
+    assert_eq!((ids(0), ids(1)), (vec![1], vec![4]));
+    assert!(person.errors()[1].contains("no phone with the id 1"), "{:?}", person.errors());
+    assert_eq!(world.costs(), [1, 2, 1], "the wrong id went out once");
+}
+
+#[tokio::test]
+async fn a_code_for_an_unknown_phone_is_answered_with_the_right_ones() {
+    let world = World::new(|_| {});
+    let refused = serde_json::json!({ "phoneNumber": {}, "trustedPhoneNumbers": [{ "id": 3 }, { "id": 7 }] });
+    world.spoil(Kind::PhoneCode, When::Times(1), Canned::json(412, &refused));
+    let mut person = world.shy_person([
+        Act::Ask(Method::Sms(3)),
+        Act::Read(Channel::Sms(3)),
+        Act::AskLater(Method::Sms(7)),
+        Act::Read(Channel::Sms(7)),
+    ]);
+    world.sign_in(&mut person).await.unwrap();
+    assert!(person.errors()[0].contains("does not know this phone"), "{:?}", person.errors());
+    assert_eq!(person.shown[2].asked, None, "nothing is awaited from a phone that is none");
+    assert_eq!(world.costs(), [1, 2, 2]);
 }
 
 #[tokio::test]
@@ -154,23 +216,94 @@ async fn what_is_no_code_is_not_sent() {
 }
 
 #[tokio::test]
-async fn too_many_wrong_codes_end_it() {
-    let world = World::new(|_| {});
-    for _ in 0..2 {
-        let script = [Act::Type("000000"), Act::Type("000000"), Act::Type("000000")];
-        let _ = world.sign_in(&mut world.person(script)).await.unwrap_err();
-    }
-    let error = world.sign_in(&mut world.person([Act::Type("000000")])).await.unwrap_err();
+async fn too_many_wrong_codes_end_it_and_are_known_before_the_next_code_is_asked_for() {
+    let mut world = World::new(|_| {});
+    let wrong = || Act::Type("000000");
+    let error = world.sign_in(&mut world.person([wrong(), wrong(), wrong()])).await.unwrap_err();
+    assert!(matches!(error, Error::WrongCodes), "{error}");
+    pass(world.state.path(), jiff::SignedDuration::from_mins(1));
+    let error = world.sign_in(&mut world.person([wrong(), wrong(), wrong()])).await.unwrap_err();
+    assert!(matches!(error, Error::TooManyCodes), "the fifth locks: {error}");
+
+    world.emulator.reset_statistics();
+    pass(world.state.path(), jiff::SignedDuration::from_mins(1));
+    let error = world.sign_in(&mut world.person([Act::Read(Channel::Device)])).await.unwrap_err();
     assert!(matches!(error, Error::TooManyCodes), "{error}");
+    assert_eq!(world.costs(), [1, 0, 0], "the list says so; no code is asked for");
+    assert!(world.overview().next_attempt.is_some(), "and the status says until when");
+
+    world.by_person = false;
+    let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+    assert!(matches!(error, Error::Breaker { .. }), "{error}");
+    assert_eq!(world.costs(), [1, 0, 0], "unattended runs do not even send the password");
 }
 
 #[tokio::test]
-async fn codes_are_not_asked_for_in_a_row() {
-    let world = World::new(|_| {});
-    let mut person =
-        world.person([Act::Ask(Method::Device), Act::Ask(Method::Device), Act::Read(Channel::Device)]);
+async fn each_lock_flag_stops_what_it_is_about() {
+    let list = |flag: &str| {
+        serde_json::json!({ "trustedPhoneNumbers": [{ "id": 3 }], "securityCode": { "length": 6, flag: true } })
+    };
+    for flag in ["tooManyCodesValidated", "securityCodeLocked"] {
+        let world = World::new(|_| {});
+        world.spoil(Kind::Challenge, When::Always, Canned::json(200, &list(flag)));
+        let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+        assert!(matches!(error, Error::TooManyCodes), "{flag}: {error}");
+        assert_eq!(world.costs(), [1, 0, 0], "{flag}");
+    }
+    for flag in ["tooManyCodesSent", "securityCodeCooldown"] {
+        let world = World::new(|_| {});
+        world.spoil(Kind::Challenge, When::Always, Canned::json(200, &list(flag)));
+        let mut person = world.person([Act::Offline]);
+        world.sign_in(&mut person).await.unwrap();
+        assert_eq!(world.costs(), [1, 0, 1], "{flag}: no code is asked for, but one that is there counts");
+        assert!(person.errors()[0].contains("still counts"), "{flag}: {:?}", person.errors());
+    }
+    let world = World::new(|account| account.cooling_down = true);
+    let mut person = world.shy_person([Act::Ask(Method::Sms(3)), Act::Offline]);
     world.sign_in(&mut person).await.unwrap();
-    assert_eq!((world.seen(Kind::Push), person.errors().len()), (1, 2));
+    assert_eq!((world.seen(Kind::Challenge), person.errors().len()), (1, 2), "said by the emulated list too");
+}
+
+#[tokio::test]
+async fn texts_run_out() {
+    let world = World::new(|_| {});
+    let full = serde_json::json!({ "securityCode": { "length": 6, "tooManyCodesSent": true } });
+    world.spoil(Kind::Sms, When::Always, Canned::json(423, &full));
+    let mut person = world.shy_person([Act::Ask(Method::Sms(3)), Act::Offline]);
+    world.sign_in(&mut person).await.unwrap();
+    assert!(person.errors()[0].contains("no more codes"), "{:?}", person.errors());
+}
+
+#[tokio::test]
+async fn codes_are_asked_for_half_a_minute_apart_and_three_times_again_of_which_once_by_another_way() {
+    let world = World::new(|_| {});
+    let device = Method::Device;
+    let mut person = world.person([
+        Act::Ask(device),
+        Act::Ask(Method::Sms(3)),
+        Act::AskLater(device),
+        Act::AskLater(device),
+        Act::AskLater(device),
+        Act::AskLater(Method::Sms(3)),
+        Act::AskLater(Method::Voice(3)),
+        Act::Read(Channel::Sms(3)),
+    ]);
+    world.sign_in(&mut person).await.unwrap();
+    assert_eq!([Kind::Push, Kind::Sms, Kind::Voice].map(|kind| world.seen(kind)), [3, 1, 0]);
+    let errors = person.errors();
+    assert!(errors[0].contains("seconds") && errors[1].contains("seconds"), "{errors:?}");
+    assert!(errors[2].contains("another way") && errors[3].contains("next may be wanted at"), "{errors:?}");
+    assert_eq!((errors.len(), world.seen(Kind::Complete)), (4, 1));
+}
+
+#[tokio::test]
+async fn starting_again_is_no_way_around_the_limits() {
+    let world = World::new(|_| {});
+    for _ in 0..3 {
+        let error = world.sign_in(&mut world.person([Act::Leave(Unanswered::Cancelled)])).await.unwrap_err();
+        assert!(matches!(error, Error::Cancelled), "{error}");
+    }
+    assert_eq!(world.seen(Kind::Push), 1, "the second and third start came within half a minute");
 }
 
 #[tokio::test]

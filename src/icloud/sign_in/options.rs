@@ -6,12 +6,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::factor::SecondFactor;
 use crate::icloud::state::StateDir;
 use crate::settings::Region;
 
 /// Fetches the password when it is needed, which is rare; it may block, and ask a person. The error says why there
 /// is none.
 pub type PasswordSource = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
+
+/// Calls the person who started the run.
+pub type PersonSource = Arc<dyn Fn() -> Box<dyn SecondFactor> + Send + Sync>;
 
 /// Who signs in.
 #[derive(Clone)]
@@ -39,6 +43,8 @@ pub struct SignInOptions {
     /// Whether a person started this run. Unattended runs have a small budget of sign-ins with the password, and
     /// stop at a second factor that nobody answered before.
     pub by_person: bool,
+    /// Whom to ask for a code when the session that a person's run has begun with turns out to be over.
+    pub person: Option<PersonSource>,
     /// Forget the stored trust first.
     pub refresh_token: bool,
     /// A trust token that the user gives; used once, then replaced by its successors.

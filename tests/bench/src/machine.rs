@@ -101,6 +101,7 @@ impl Machine {
             credentials: Credentials::known(&options.name, options.password.into()),
             state,
             by_person: true,
+            person: None,
             refresh_token: false,
             trust_token: None,
             legacy_login: false,
