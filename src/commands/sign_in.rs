@@ -7,7 +7,9 @@ use tracing::{info, warn};
 
 use super::failure::Failure;
 use super::run::{Run, blocking};
-use crate::icloud::{Account, Client, ClientOptions, Credentials, Notice, PersonSource, SignInOptions, StateDir};
+use crate::icloud::{
+    Account, Client, ClientOptions, Credentials, Notice, PersonSource, SignInOptions, StateDir,
+};
 use crate::library::legacy_trust_token;
 use crate::mfa::exchange::Exchange;
 use crate::mfa::{Manners, Person};

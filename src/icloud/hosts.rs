@@ -71,7 +71,9 @@ mod tests {
         assert_eq!(host("61").as_deref(), Some("https://p61-setup.icloud.com/setup/ws/1"));
         let china = partition_setup(Region::China, "210");
         assert_eq!(china.as_deref(), Some("https://p210-setup.icloud.com.cn/setup/ws/1"));
-        for hostile in ["", "12345", "p61", "6 1", "61.example.com/", "61@example.com", "61#", "-1", "\u{661}", "0x1"] {
+        for hostile in
+            ["", "12345", "p61", "6 1", "61.example.com/", "61@example.com", "61#", "-1", "\u{661}", "0x1"]
+        {
             assert_eq!(host(hostile), None, "{hostile:?}");
         }
     }

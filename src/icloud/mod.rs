@@ -26,7 +26,7 @@ pub use error::Error;
 pub use secret_url::SecretUrl;
 pub use session::Session;
 pub use sign_in::{
-    Challenge, Credentials, Method, Nobody, Notice, PasswordSource, PersonSource, Phone, SecondFactor, SignInOptions, Step,
-    Unanswered, Waiting, sign_in,
+    Challenge, Credentials, Method, Nobody, Notice, PasswordSource, PersonSource, Phone, SecondFactor,
+    SignInOptions, Step, Unanswered, Waiting, sign_in,
 };
 pub use state::{Overview, StateDir};

@@ -269,9 +269,9 @@ fn instructions(request: &Request, here: bool) -> String {
         phone.map_or_else(|| "the phone".to_owned(), |phone| phone.number.clone())
     };
     let how = match request.asked {
-        Some(Wish { method: exchange::Method::Device, .. }) => format!(
-            "Allow the sign-in on a trusted device; it then shows {digits} digits; {hand_over}"
-        ),
+        Some(Wish { method: exchange::Method::Device, .. }) => {
+            format!("Allow the sign-in on a trusted device; it then shows {digits} digits; {hand_over}")
+        }
         Some(Wish { method: exchange::Method::Sms, phone }) => {
             format!("Apple sends {digits} digits to {}; {hand_over}", number(phone))
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
 mod environment;
+mod nevers;
 mod password;
 mod renewal;
 mod second_factor;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 use icloud_emulator::{
-    AccountHandle, AccountOptions, Canned, Channel, Clock, Effect, Emulator, Fault, Kind, Request, Selector, When,
+    AccountHandle, AccountOptions, Canned, Channel, Clock, Effect, Emulator, Fault, Kind, Request, Selector,
+    When,
 };
 use icps::icloud::{
     Account, Challenge, Client, ClientOptions, Credentials, Error, Method, Notice, Route, SecondFactor,

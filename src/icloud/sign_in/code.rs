@@ -261,7 +261,9 @@ fn flags_against_sending(reading: &Reading) -> Option<&'static str> {
     if reading.too_many_sent {
         return Some("Apple sends no more codes for some hours; one that came still counts");
     }
-    reading.cooling_down.then_some("Apple wants a pause before it sends another code; one that came still counts")
+    reading
+        .cooling_down
+        .then_some("Apple wants a pause before it sends another code; one that came still counts")
 }
 
 /// Why no code is on its way, in words for the person; `None` if one is, as far as Apple tells. A 409 without an

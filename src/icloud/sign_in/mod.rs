@@ -166,7 +166,9 @@ impl Flow {
             if let Some(base) = setup::partition_base(&answer, self.client.region()) {
                 tracing::debug!(%base, "misdirected twice; trying the host of the account's partition");
                 let body = setup::login_body(&self.client);
-                answer = self.judge_setup(setup::call_at(&self.client, &base, "accountLogin", &body).await?).await?;
+                answer = self
+                    .judge_setup(setup::call_at(&self.client, &base, "accountLogin", &body).await?)
+                    .await?;
             }
         }
         let Standing::OtherWorld(region) = setup::standing(&answer, self.client.region())? else {

@@ -31,7 +31,13 @@ impl Canned {
     /// Any answer in HTML: an error page with 200 is met too.
     pub fn html(status: u16, title: &str) -> Self {
         let page = format!("<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>");
-        Self { status, retry_after: None, header: None, content_type: Some("text/html;charset=UTF-8"), body: page.into() }
+        Self {
+            status,
+            retry_after: None,
+            header: None,
+            content_type: Some("text/html;charset=UTF-8"),
+            body: page.into(),
+        }
     }
 
     /// A bare status.

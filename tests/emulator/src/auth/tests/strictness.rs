@@ -109,7 +109,8 @@ async fn a_client_that_looks_like_no_browser_gets_no_token() {
 async fn attributes_may_be_left_out_but_not_be_old() {
     let (state, _) = server(|_| {});
     let mut client = Client::new(&state);
-    let path = format!("/authorize/signin?client_id={}", client.headers["x-apple-widget-key"].to_str().unwrap());
+    let path =
+        format!("/authorize/signin?client_id={}", client.headers["x-apple-widget-key"].to_str().unwrap());
     let page = client.get(&path).await;
     client.headers.insert("x-apple-auth-attributes", page.headers["x-apple-auth-attributes"].clone());
     // The test's client never takes the newer ones: good for the first half, stale for the second.
