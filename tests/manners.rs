@@ -14,7 +14,8 @@ use icloud_emulator::{AccountOptions, Canned, Effect, Fault, Kind, PushAnswer, S
 use jiff::{SignedDuration, Timestamp};
 
 /// What the timer's service finds in its environment.
-const BY_TIMER: (&str, &str) = ("TRIGGER_UNIT", "icps.timer");
+const BY_TIMER: [(&str, &str); 2] =
+    [("TRIGGER_UNIT", "icps.timer"), ("TRIGGER_TIMER_REALTIME_USEC", "1795746053421763")];
 
 fn machine(change: impl FnOnce(&mut AccountOptions)) -> Machine {
     let mut account = AccountOptions { iterations: 1000, ..AccountOptions::default() };
@@ -28,7 +29,7 @@ fn request(machine: &Machine) -> std::path::PathBuf {
 }
 
 fn by_timer(machine: &Machine, arguments: &[&str]) -> Run {
-    machine.icps(arguments).env(BY_TIMER.0, BY_TIMER.1).output().unwrap().into()
+    machine.icps(arguments).envs(BY_TIMER).output().unwrap().into()
 }
 
 /// Hands over the next code that arrives, and waits for the end.
@@ -54,22 +55,34 @@ fn session(machine: &Machine) -> serde_json::Value {
     serde_json::from_slice(&fs::read(machine.state().join("session.json")).unwrap()).unwrap()
 }
 
-/// Makes the last request for a code a minute older.
-fn let_a_minute_pass(machine: &Machine) {
+/// Makes what is remembered of sign-ins so much older.
+fn pass(machine: &Machine, time: SignedDuration) {
     let path = machine.state().join("sign-in.json");
     let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    for code in record["code_requests"].as_array_mut().unwrap() {
-        let at: Timestamp = code["at"].as_str().unwrap().parse().unwrap();
-        code["at"] = (at - SignedDuration::from_mins(1)).to_string().into();
-    }
+    age(&mut record, time);
     fs::write(path, record.to_string()).unwrap();
+}
+
+fn age(value: &mut serde_json::Value, time: SignedDuration) {
+    match value {
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(|inner| age(inner, time)),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|inner| age(inner, time)),
+        serde_json::Value::String(text) => {
+            if let Ok(at) = text.parse::<Timestamp>() {
+                *text = (at - time).to_string();
+            }
+        }
+        _ => {}
+    }
 }
 
 #[test]
 fn a_timer_wakes_nobody_and_does_not_try_again_until_a_person_has() {
     let machine = machine(|_| {});
-    for _ in 0..3 {
-        by_timer(&machine, &["sync", "--mfa-timeout", "1"]).expect(4).says("icps token");
+    for elapse in ["1000000", "2000000", "3000000"] {
+        let mut command = machine.icps(&["sync", "--mfa-timeout", "1"]);
+        command.envs(BY_TIMER).env("TRIGGER_TIMER_REALTIME_USEC", elapse);
+        Run::from(command.output().unwrap()).expect(4).says("icps token");
         assert_eq!(seen(&machine, &[Kind::Complete, Kind::Push, Kind::Sms]), [1, 0, 0]);
     }
     let status = machine.run(&["status"]).expect(0).stdout;
@@ -82,9 +95,29 @@ fn a_timer_wakes_nobody_and_does_not_try_again_until_a_person_has() {
 }
 
 #[test]
+fn a_service_that_a_person_starts_after_the_timer_is_a_persons_although_systemd_still_names_the_timer() {
+    let machine = machine(|_| {});
+    // Tried again by systemd, for which there is no network yet.
+    machine.emulator.faults().add(Fault {
+        on: Selector::Kind(Kind::Authorize),
+        when: When::Always,
+        what: Effect::Reset,
+    });
+    by_timer(&machine, &["sync"]).expect(75);
+    machine.emulator.faults().clear();
+    pass(&machine, SignedDuration::from_hours(1));
+    by_timer(&machine, &["sync", "--mfa-timeout", "1"]).expect(4);
+    assert_eq!(seen(&machine, &[Kind::Push]), [0], "still the timer's");
+    let child = machine.icps(&["sync"]).envs(BY_TIMER).spawn().unwrap();
+    wait_for(&request(&machine));
+    assert_eq!(seen(&machine, &[Kind::Push]), [1], "a person's");
+    hand_over(&machine, child).expect(0);
+}
+
+#[test]
 fn a_timers_run_asks_for_a_code_when_somebody_says_so() {
     let machine = machine(|_| {});
-    let child = machine.icps(&["sync"]).env(BY_TIMER.0, BY_TIMER.1).spawn().unwrap();
+    let child = machine.icps(&["sync"]).envs(BY_TIMER).spawn().unwrap();
     wait_for(&request(&machine));
     assert_eq!(seen(&machine, &[Kind::Push]), [0]);
     machine.run(&["mfa", "resend", "device"]).expect(0);
@@ -100,7 +133,7 @@ fn a_push_that_never_arrives_is_answered_with_other_ways_in_good_time() {
     let child = machine.start(&["token"]);
     wait_for(&request(&machine));
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
-    let_a_minute_pass(&machine);
+    pass(&machine, SignedDuration::from_mins(1));
     machine.run(&["mfa", "resend", "sms", "--phone-number-id", "7"]).expect(0);
     let run = hand_over(&machine, child).expect(0).says("icps mfa resend sms").says("airplane mode");
     let said = run.stderr.find("If nothing pops up").unwrap();

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tracing::{info, warn};
 
 use super::failure::Failure;
+use super::occasion;
 use super::run::{Run, blocking};
 use crate::icloud::{
     Account, Client, ClientOptions, Credentials, Notice, PersonSource, SignInOptions, StateDir,
@@ -74,7 +75,7 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
     let options = SignInOptions {
         state,
         credentials: Credentials { username, password },
-        by_person: std::env::var_os("TRIGGER_UNIT").is_none(),
+        by_person: occasion::is_by_person(&directories.state),
         person: None,
         refresh_token: sign_in.refresh_token,
         trust_token,
@@ -115,4 +116,47 @@ fn listener(service: Service) -> Arc<dyn Fn(&Notice) + Send + Sync> {
 /// A moment in local time.
 pub(super) fn local(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+    use std::sync::Mutex;
+
+    use tracing::field::{Field, Visit};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+    use super::*;
+
+    /// Collects the identities of events.
+    #[derive(Clone, Default)]
+    struct Identities(Arc<Mutex<Vec<String>>>);
+
+    impl Visit for Identities {
+        fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+
+        fn record_str(&mut self, field: &Field, value: &str) {
+            if field.name() == "message_id" {
+                self.0.lock().unwrap().push(value.to_owned());
+            }
+        }
+    }
+
+    impl<S: tracing::Subscriber> Layer<S> for Identities {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            event.record(&mut self.clone());
+        }
+    }
+
+    #[test]
+    fn what_a_person_should_do_has_its_identity_in_the_journal() {
+        let heard = Identities::default();
+        let subscriber = tracing_subscriber::registry().with(heard.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let hear = listener(Service::default());
+            hear(&Notice::TrustExpires(Timestamp::now()));
+            hear(&Notice::ApprovalWanted(Timestamp::now()));
+        });
+        assert_eq!(*heard.0.lock().unwrap(), [events::TOKEN_EXPIRES, events::MFA_WANTED]);
+    }
 }

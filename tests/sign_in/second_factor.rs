@@ -126,6 +126,22 @@ async fn a_push_that_fails_leaves_other_ways_at_once_and_takes_none_by_itself() 
 }
 
 #[tokio::test]
+async fn a_pause_that_apple_wants_before_another_code_is_kept() {
+    let world = World::new(|_| {});
+    world.spoil(Kind::Push, When::Always, Canned::status(429).retry_after(2 * 3600));
+    let mut person = world.person([
+        Act::Ask(Method::Device),
+        Act::AskLater(Method::Device),
+        Act::Ask(Method::Sms(3)),
+        Act::Read(Channel::Sms(3)),
+    ]);
+    world.sign_in(&mut person).await.unwrap();
+    assert_eq!((world.seen(Kind::Push), world.seen(Kind::Sms)), (1, 1));
+    let errors = person.errors();
+    assert!(errors[0].contains("120 minutes") && errors[1].contains("by this way before"), "{errors:?}");
+}
+
+#[tokio::test]
 async fn a_push_that_never_arrives_leaves_other_ways() {
     for (way, then) in [
         (Act::AskLater(Method::Sms(3)), Act::Read(Channel::Sms(3))),

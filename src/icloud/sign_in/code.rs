@@ -1,5 +1,7 @@
 //! The second factor: from the question how a code can come to Apple's trust in this client.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -10,7 +12,7 @@ use super::reading::Reading;
 use super::setup::Standing;
 use super::{Answer, Flow};
 use crate::icloud::error::Error;
-use crate::icloud::state::{Door, NoCode, Record, Way};
+use crate::icloud::state::{Door, NoCode, Way};
 
 /// Wrong codes until the sign-in is given up: after a handful, Apple locks.
 const TRIES: u32 = 3;
@@ -44,7 +46,7 @@ impl Flow {
         outcome?;
         self.update(|record| {
             record.unanswered_since = None;
-            record.settle_code();
+            record.settle_code(None, Timestamp::now());
         })
         .await?;
         self.complete().await
@@ -151,7 +153,8 @@ impl Flow {
         match refusal_to_send(&answer, &reading) {
             None => waiting.asked = Some(method),
             Some(why) => {
-                self.update(Record::settle_code).await?;
+                let pause = wished_pause(&answer);
+                self.update(move |record| record.settle_code(pause, Timestamp::now())).await?;
                 waiting.last_error = Some(why);
             }
         }
@@ -232,6 +235,12 @@ fn check_kind(reading: &Reading) -> Result<(), Error> {
     Ok(())
 }
 
+/// How long Apple wants not to be asked by this way.
+fn wished_pause(answer: &Answer) -> Option<Duration> {
+    let usual = Duration::from_secs(3600);
+    matches!(real_status(answer), 423 | 429 | 503).then(|| answer.retry_after().unwrap_or(usual))
+}
+
 fn way(method: Method) -> Way {
     match method {
         Method::Device => Way::Device,
@@ -247,9 +256,9 @@ fn not_now(why: NoCode) -> String {
             let seconds = allowed.duration_since(Timestamp::now()).as_secs().max(1);
             format!("Apple was asked for a code just now; another one may be wanted in {seconds} seconds")
         }
-        NoCode::EnoughByThisWay(allowed) => format!(
-            "Apple was asked for codes by this way enough, until {allowed:.0}; another way may be tried once"
-        ),
+        NoCode::EnoughByThisWay(allowed) => {
+            format!("no more codes by this way before {allowed:.0}; another way may be tried")
+        }
         NoCode::Enough(allowed) => {
             format!("Apple was asked for codes enough; the next may be wanted at {allowed:.0}")
         }
@@ -285,9 +294,9 @@ fn refusal_to_send(answer: &Answer, reading: &Reading) -> Option<String> {
             Some("Apple does not know this phone, or the account needs attention at icloud.com".to_owned())
         }
         423 | 429 | 503 => {
-            let minutes = answer.retry_after().map_or(60, |wait| wait.as_secs().div_ceil(60));
+            let minutes = wished_pause(answer).unwrap_or_default().as_secs().div_ceil(60);
             Some(format!(
-                "Apple asks to wait {minutes} minutes before another code; one that came still counts"
+                "Apple asks to wait {minutes} minutes before another code by this way; one that came still counts"
             ))
         }
         _ => Some(format!(

@@ -63,6 +63,9 @@ struct CodeRequest {
     /// It is not on its way any more: Apple sends none, or it was used.
     #[serde(default)]
     settled: bool,
+    /// Apple wants no request by this way before.
+    #[serde(default)]
+    not_before: Option<Timestamp>,
 }
 
 /// A way by which codes come.
@@ -79,7 +82,7 @@ pub(in crate::icloud) enum Way {
 pub(in crate::icloud) enum NoCode {
     /// The one before may still arrive.
     TooSoon(Timestamp),
-    /// By this way there were enough; another one is open.
+    /// By this way there were enough, or Apple wants a pause; another one is open.
     EnoughByThisWay(Timestamp),
     /// There were enough by all ways.
     Enough(Timestamp),
@@ -208,10 +211,17 @@ impl Record {
         let hour = SignedDuration::from_hours(1);
         let requests = &mut self.code_requests;
         // One in the future comes from a clock that was wrong.
-        requests.retain(|request| request.at <= now && now.duration_since(request.at) < hour);
+        requests.retain(|request| {
+            request.at <= now && (now.duration_since(request.at) < hour || request.not_before > Some(now))
+        });
         let again = requests.iter().rev().find(|request| !request.settled).map(|last| last.at + CODE_GAP);
         if let Some(allowed) = again.filter(|allowed| *allowed > now) {
             return Err(NoCode::TooSoon(allowed));
+        }
+        let pauses =
+            requests.iter().filter(|request| request.way == way).filter_map(|request| request.not_before);
+        if let Some(allowed) = pauses.max().filter(|allowed| *allowed > now) {
+            return Err(NoCode::EnoughByThisWay(allowed));
         }
         let full = |times: Vec<Timestamp>, count: usize| {
             let oldest = times.len().checked_sub(count).and_then(|index| times.get(index).copied());
@@ -224,14 +234,17 @@ impl Record {
         if let Some(allowed) = full(this_way.collect(), CODES_BY_ONE_WAY) {
             return Err(NoCode::EnoughByThisWay(allowed));
         }
-        requests.push(CodeRequest { at: now, way, settled: false });
+        requests.push(CodeRequest { at: now, way, settled: false, not_before: None });
         Ok(())
     }
 
-    /// The last code is not on its way any more, so that another one may be asked for at once.
-    pub(in crate::icloud) fn settle_code(&mut self) {
+    /// The last code is not on its way any more, so that another one may be asked for at once; by the same way only
+    /// after `pause`, if Apple wants one.
+    pub(in crate::icloud) fn settle_code(&mut self, pause: Option<Duration>, now: Timestamp) {
         if let Some(last) = self.code_requests.last_mut() {
             last.settled = true;
+            let pause = pause.map(|pause| SignedDuration::try_from(pause).unwrap_or(LONGEST).min(LONGEST));
+            last.not_before = pause.map(|pause| now + pause);
         }
     }
 }

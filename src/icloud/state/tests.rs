@@ -122,14 +122,21 @@ fn codes_are_asked_for_half_a_minute_apart_by_whatever_way() {
     }
     assert_eq!(record.spend_code(Way::Sms, after(30)), Ok(()));
     // What Apple refused is not on its way.
-    record.settle_code();
+    record.settle_code(None, after(30));
     assert_eq!(record.spend_code(Way::Voice, after(31)), Ok(()));
+    // If Apple wants a pause, it is for this way only, and may be longer than the hour that is looked at.
+    record.settle_code(Some(Duration::from_secs(2 * 3600)), after(31));
+    assert_eq!(record.spend_code(Way::Device, after(32)), Ok(()));
+    record.settle_code(None, after(32));
+    let open = after(31) + jiff::SignedDuration::from_hours(2);
+    assert_eq!(record.spend_code(Way::Voice, at(119)), Err(NoCode::EnoughByThisWay(open)));
+    assert_eq!(record.spend_code(Way::Voice, at(121)), Ok(()));
 }
 
 #[test]
 fn codes_are_asked_for_again_three_times_an_hour_and_once_by_another_way() {
     let (_dir, state) = state();
-    let mut spend = |way, minute| state.update(|record| record.spend_code(way, at(minute))).unwrap();
+    let spend = |way, minute| state.update(|record| record.spend_code(way, at(minute))).unwrap();
     for minute in [0, 1, 2] {
         assert_eq!(spend(Way::Device, minute), Ok(()));
     }
