@@ -34,12 +34,9 @@ async fn a_sign_in_takes_these_steps_and_no_others() {
 async fn no_refusal_is_answered_by_trying_again() {
     // Each step that can be refused, and how often Apple may see it then.
     let refused = |kind: Kind, status: u16| match (kind, status) {
-        // A stale beginning, which says nothing about the password: once more, from the very beginning.
-        (Kind::Init, 401) => 2,
-        // The list once as JSON and once as the page.
-        (Kind::Challenge, 412) => 2,
-        // After a right code, once more with another trust.
-        (Kind::AccountLogin, _) => 2,
+        // A stale beginning says nothing about the password: once more, from the very beginning. The list is read
+        // as JSON and as the page. After a right code, once more with another trust.
+        (Kind::Init, 401) | (Kind::Challenge, 412) | (Kind::AccountLogin, _) => 2,
         _ => 1,
     };
     for kind in [
