@@ -64,13 +64,20 @@ async fn without_a_device_and_with_several_phones_the_person_chooses() {
 
 #[tokio::test]
 async fn a_request_answered_with_409_counts_as_sent() {
-    let world = World::new(|account| {
-        (account.push, account.phone) = (PushAnswer::SentConflict, PhoneAnswer::SentConflict);
-    });
-    let mut person = world.person([Act::AskLater(Method::Sms(3)), Act::Read(Channel::Sms(3))]);
-    world.sign_in(&mut person).await.unwrap();
-    assert_eq!(person.shown[0].asked, Some(Method::Device));
-    assert!(person.errors().is_empty(), "{:?}", person.errors());
+    for (method, channel) in [
+        (Method::Sms(3), Channel::Sms(3)),
+        (Method::Sms(7), Channel::Sms(7)),
+        (Method::Voice(7), Channel::Voice(7)),
+    ] {
+        let world = World::new(|account| {
+            (account.push, account.phone) = (PushAnswer::SentConflict, PhoneAnswer::SentConflict);
+        });
+        let mut person = world.person([Act::AskLater(method), Act::Read(channel)]);
+        world.sign_in(&mut person).await.unwrap();
+        assert_eq!((person.shown[0].asked, person.shown[1].asked), (Some(Method::Device), Some(method)));
+        assert!(person.errors().is_empty(), "{:?}", person.errors());
+        assert_eq!(world.costs(), [1, 2, 1]);
+    }
 }
 
 #[tokio::test]
@@ -120,11 +127,13 @@ async fn a_push_that_never_arrives_leaves_other_ways() {
 
 #[tokio::test]
 async fn a_number_that_gets_no_codes_is_told_to_the_person() {
-    let world = World::new(|account| account.phone = PhoneAnswer::Unavailable);
-    let mut person = world.person([Act::AskLater(Method::Sms(3)), Act::Read(Channel::Device)]);
-    world.sign_in(&mut person).await.unwrap();
-    assert!(person.errors()[0].contains("number"), "{:?}", person.errors());
-    assert_eq!(person.shown[1].asked, Some(Method::Device), "the device's code is still the one awaited");
+    for method in [Method::Sms(3), Method::Voice(3)] {
+        let world = World::new(|account| account.phone = PhoneAnswer::Unavailable);
+        let mut person = world.person([Act::AskLater(method), Act::Read(Channel::Device)]);
+        world.sign_in(&mut person).await.unwrap();
+        assert!(person.errors()[0].contains("number"), "{:?}", person.errors());
+        assert_eq!(person.shown[1].asked, Some(Method::Device), "the device's code is still the one awaited");
+    }
 }
 
 #[tokio::test]

@@ -101,6 +101,22 @@ async fn an_answer_that_calls_the_code_wrong_is_believed_whatever_its_status() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_hides_behind_a_200_is_seen() {
+    let wrong = serde_json::json!({ "serviceErrors": [{ "code": "-20101", "message": "wrong" }] });
+    let world = World::new(|_| {});
+    world.spoil(Kind::Complete, When::Always, Canned::json(200, &wrong).header("x-apple-i-rscd", "401"));
+    let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+    assert!(matches!(error, Error::CredentialsRefused { remembered: false }), "{error}");
+    for status in ["401", "403"] {
+        let world = World::new(|_| {});
+        world.spoil(Kind::DeviceCode, When::Always, Canned::status(200).header("x-apple-i-rscd", status));
+        let error = world.sign_in(&mut world.person([Act::Offline])).await.unwrap_err();
+        assert!(matches!(error, Error::CodeExpired), "{status}: {error}");
+        assert_eq!(world.seen(Kind::Trust), 0, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_code_is_not_sent() {
     let world = World::new(|_| {});
     let mut person =
