@@ -1,6 +1,6 @@
 //! Codes: read as Apple means it, and nothing asked of anybody who is not there.
 
-use icloud_emulator::{Canned, Channel, Kind, Repair, SubmitAnswer, When};
+use icloud_emulator::{Canned, Channel, Kind, PhoneAnswer, Repair, SubmitAnswer, When};
 use icps::icloud::{Error, Method, Unanswered};
 
 use crate::support::{Act, World, pass};
@@ -166,10 +166,16 @@ async fn each_lock_flag_stops_what_it_is_about() {
         assert_eq!(world.costs(), [1, 0, 1], "{flag}: no code is asked for, but one that is there counts");
         assert!(person.errors()[0].contains("still counts"), "{flag}: {:?}", person.errors());
     }
-    let world = World::new(|account| account.cooling_down = true);
-    let mut person = world.shy_person([Act::Ask(Method::Sms(3)), Act::Offline]);
-    world.sign_in(&mut person).await.unwrap();
-    assert_eq!((world.seen(Kind::Challenge), person.errors().len()), (1, 2), "said by the emulated list too");
+    // Beside a good status, the flag is about the code that was just sent.
+    let ways =
+        [(PhoneAnswer::Sent, Act::Read(Channel::Sms(3)), 1), (PhoneAnswer::SentConflict, Act::Offline, 2)];
+    for (phone, then, errors) in ways {
+        let world = World::new(|account| (account.cooling_down, account.phone) = (true, phone));
+        let mut person = world.person([Act::Ask(Method::Sms(3)), then]);
+        world.sign_in(&mut person).await.unwrap();
+        assert_eq!((world.seen(Kind::Push), world.seen(Kind::Sms)), (0, 1), "no push after such a list");
+        assert_eq!(person.errors().len(), errors, "{phone:?}: {:?}", person.errors());
+    }
 }
 
 #[tokio::test]

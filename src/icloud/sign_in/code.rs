@@ -282,7 +282,10 @@ fn refusal_to_send(answer: &Answer, reading: &Reading) -> Option<String> {
     if reading.has("-28248") {
         return Some("Apple sends no codes to this number at the moment; try another way".to_owned());
     }
-    if let Some(why) = flags_against_sending(reading) {
+    // With a good status, the wish for a pause follows from the code that is on its way.
+    if let Some(why) =
+        flags_against_sending(reading).filter(|_| reading.too_many_sent || !answer.is_success())
+    {
         return Some(why.to_owned());
     }
     if let Some(message) = reading.message() {

@@ -243,8 +243,9 @@ impl Record {
     pub(in crate::icloud) fn settle_code(&mut self, pause: Option<Duration>, now: Timestamp) {
         if let Some(last) = self.code_requests.last_mut() {
             last.settled = true;
-            let pause = pause.map(|pause| SignedDuration::try_from(pause).unwrap_or(LONGEST).min(LONGEST));
-            last.not_before = pause.map(|pause| now + pause);
+            if let Some(pause) = pause {
+                last.not_before = Some(now + SignedDuration::try_from(pause).unwrap_or(LONGEST).min(LONGEST));
+            }
         }
     }
 }
