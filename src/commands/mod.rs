@@ -6,6 +6,7 @@ mod failure;
 mod identity;
 mod ledger;
 mod mfa;
+mod occasion;
 mod open;
 mod output;
 mod run;

@@ -198,6 +198,7 @@ impl Run {
         }
         info!(message_id = events::RUN_FINISHED, "{}: {how}, after {took}.", self.name);
         let exit = ending.exit;
+        super::occasion::ended(&self.settings.directories.state, exit);
         if self.backup {
             self.remember(ending, finished);
         }

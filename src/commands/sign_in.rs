@@ -6,8 +6,11 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tracing::{info, warn};
 
 use super::failure::Failure;
+use super::occasion;
 use super::run::{Run, blocking};
-use crate::icloud::{Account, Client, ClientOptions, Credentials, Notice, SignInOptions, StateDir};
+use crate::icloud::{
+    Account, Client, ClientOptions, Credentials, Notice, PersonSource, SignInOptions, StateDir,
+};
 use crate::library::legacy_trust_token;
 use crate::mfa::exchange::Exchange;
 use crate::mfa::{Manners, Person};
@@ -21,10 +24,18 @@ const CAPTURE: &str = "network-capture.har";
 /// Signs in with what the settings say, and a person if Apple wants one. `None` if the run was asked to stop.
 pub(super) async fn sign_in(run: &Run) -> Result<Option<Account>, Failure> {
     run.service.status("Signing in");
-    let (options, client) = prepare(run).await?;
-    let attended = options.by_person;
+    let (mut options, client) = prepare(run).await?;
+    let person = person(run, options.by_person);
+    options.person = Some(Arc::clone(&person));
+    match run.until_stopped(icloud::sign_in(client, options, &mut *person())).await {
+        Some(account) => Ok(Some(account?)),
+        None => Ok(None),
+    }
+}
+
+/// Whoever can be asked for a code.
+fn person(run: &Run, attended: bool) -> PersonSource {
     let settings = &run.settings;
-    let service = run.service.clone();
     let manners = Manners {
         push: settings.sign_in.mfa_push,
         attended,
@@ -32,11 +43,11 @@ pub(super) async fn sign_in(run: &Run) -> Result<Option<Account>, Failure> {
         terminal: !settings.logging.silent,
     };
     let exchange = Exchange::new(&settings.directories.runtime);
-    let mut person = Person::new(exchange, manners, move |text| service.status(text));
-    match run.until_stopped(icloud::sign_in(client, options, &mut person)).await {
-        Some(account) => Ok(Some(account?)),
-        None => Ok(None),
-    }
+    let service = run.service.clone();
+    Arc::new(move || {
+        let service = service.clone();
+        Box::new(Person::new(exchange.clone(), manners, move |text| service.status(text)))
+    })
 }
 
 async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
@@ -61,7 +72,7 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
     let source = sign_in.credentials.clone();
     let name = username.clone();
     let password = Arc::new(move || source.password(&name).map_err(|error| error.to_string()));
-    let by_person = std::env::var_os("TRIGGER_UNIT").is_none();
+    let by_person = occasion::is_by_person(&directories.state);
     let options = SignInOptions {
         state,
         credentials: Credentials { username, password },
@@ -72,6 +83,7 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
             MfaPush::Never => false,
         },
         approval_timeout: sign_in.mfa_timeout,
+        person: None,
         refresh_token: sign_in.refresh_token,
         trust_token,
         legacy_login: sign_in.legacy,
@@ -118,4 +130,47 @@ fn listener(service: Service) -> Arc<dyn Fn(&Notice) + Send + Sync> {
 /// A moment in local time.
 pub(super) fn local(time: Timestamp) -> String {
     time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+    use std::sync::Mutex;
+
+    use tracing::field::{Field, Visit};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+    use super::*;
+
+    /// Collects the identities of events.
+    #[derive(Clone, Default)]
+    struct Identities(Arc<Mutex<Vec<String>>>);
+
+    impl Visit for Identities {
+        fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+
+        fn record_str(&mut self, field: &Field, value: &str) {
+            if field.name() == "message_id" {
+                self.0.lock().unwrap().push(value.to_owned());
+            }
+        }
+    }
+
+    impl<S: tracing::Subscriber> Layer<S> for Identities {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            event.record(&mut self.clone());
+        }
+    }
+
+    #[test]
+    fn what_a_person_should_do_has_its_identity_in_the_journal() {
+        let heard = Identities::default();
+        let subscriber = tracing_subscriber::registry().with(heard.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let hear = listener(Service::default());
+            hear(&Notice::TrustExpires(Timestamp::now()));
+            hear(&Notice::ApprovalWanted { until: Timestamp::now(), first: true });
+        });
+        assert_eq!(*heard.0.lock().unwrap(), [events::TOKEN_EXPIRES, events::MFA_WANTED]);
+    }
 }

@@ -31,6 +31,14 @@ pub(super) const fn setup(region: Region) -> &'static str {
     }
 }
 
+/// The account services on the host of a partition, for accounts that the common host sends away. Apple's word for
+/// the partition must be a plain number: nothing else may become part of a host.
+pub(super) fn partition_setup(region: Region, partition: &str) -> Option<String> {
+    let is_number = (1..=4).contains(&partition.len()) && partition.bytes().all(|byte| byte.is_ascii_digit());
+    let domain = domain(region);
+    is_number.then(|| format!("https://p{partition}-setup.{domain}/setup/ws/1"))
+}
+
 /// The domain of a world, as `domainToUse` names it.
 pub(super) const fn domain(region: Region) -> &'static str {
     match region {
@@ -51,4 +59,22 @@ pub(super) fn region_of(domain: &str) -> Option<Region> {
 /// Whether the photos database may live at `host`: account cookies go nowhere else.
 pub(super) fn is_database_host(host: &str) -> bool {
     [".icloud.com", ".icloud.com.cn"].iter().any(|domain| host.ends_with(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_a_plain_number_or_nothing() {
+        let host = |partition| partition_setup(Region::World, partition);
+        assert_eq!(host("61").as_deref(), Some("https://p61-setup.icloud.com/setup/ws/1"));
+        let china = partition_setup(Region::China, "210");
+        assert_eq!(china.as_deref(), Some("https://p210-setup.icloud.com.cn/setup/ws/1"));
+        for hostile in
+            ["", "12345", "p61", "6 1", "61.example.com/", "61@example.com", "61#", "-1", "\u{661}", "0x1"]
+        {
+            assert_eq!(host(hostile), None, "{hostile:?}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) use pace::LONGEST_PAUSE;
 pub use secret_url::SecretUrl;
 pub use session::Session;
 pub use sign_in::{
-    Challenge, Credentials, Method, Nobody, Notice, PasswordSource, Phone, SecondFactor, SignInOptions, Step,
-    Unanswered, Waiting, sign_in,
+    Challenge, Credentials, Method, Nobody, Notice, PasswordSource, PersonSource, Phone, SecondFactor,
+    SignInOptions, Step, Unanswered, Waiting, sign_in,
 };
 pub use state::{Overview, StateDir};

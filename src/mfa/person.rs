@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::exchange::{self, Answer, Error, Exchange, Request, Waiter, Wish};
 use super::terminal::Terminal;
 use crate::events;
-use crate::icloud::{Challenge, Method, SecondFactor, Step, Unanswered, Waiting};
+use crate::icloud::{Challenge, Method, Phone, SecondFactor, Step, Unanswered, Waiting};
 use crate::settings::MfaPush;
 
 /// What a person who forgot how it goes is told.
@@ -71,9 +71,13 @@ impl Person {
     /// Opens the request, or tells those who see it what came of their last step.
     fn announce(&mut self, waiting: &Waiting) -> Result<(), Unanswered> {
         let asked = waiting.asked.map(wish);
+        // Apple may have named other phones meanwhile.
+        let (methods, phones) = (methods(&waiting.challenge), phones(&waiting.challenge));
         if let Some(conversation) = &mut self.conversation {
             conversation.change(|request| {
                 request.asked = asked;
+                request.methods.clone_from(&methods);
+                request.phones.clone_from(&phones);
                 request.last_error.clone_from(&waiting.last_error);
             });
             if let Some(error) = &waiting.last_error {
@@ -108,25 +112,15 @@ impl Person {
 
     fn request(&self, waiting: &Waiting, asked: Option<Wish>) -> Request {
         let challenge = &waiting.challenge;
-        let phones = !challenge.phones.is_empty();
         let since = Timestamp::now();
-        let methods = [
-            challenge.devices.then_some(exchange::Method::Device),
-            phones.then_some(exchange::Method::Sms),
-            phones.then_some(exchange::Method::Voice),
-        ];
         Request {
             pid: std::process::id(),
             digits: challenge.code_length,
             since,
             // Only a clock at the end of time could refuse.
             until: since.checked_add(self.timeout).unwrap_or(Timestamp::MAX),
-            methods: methods.into_iter().flatten().collect(),
-            phones: challenge
-                .phones
-                .iter()
-                .map(|phone| exchange::Phone { id: phone.id, number: phone.number.clone() })
-                .collect(),
+            methods: methods(challenge),
+            phones: phones(challenge),
             asked,
             last_error: waiting.last_error.clone(),
         }
@@ -229,6 +223,33 @@ fn step(request: &Request, answer: Answer) -> Result<Step, Error> {
     }
 }
 
+fn methods(challenge: &Challenge) -> Vec<exchange::Method> {
+    let phones = !challenge.phones.is_empty();
+    let methods = [
+        challenge.devices.then_some(exchange::Method::Device),
+        phones.then_some(exchange::Method::Sms),
+        phones.then_some(exchange::Method::Voice),
+    ];
+    methods.into_iter().flatten().collect()
+}
+
+fn phones(challenge: &Challenge) -> Vec<exchange::Phone> {
+    let told = |phone: &Phone| exchange::Phone { id: phone.id, number: phone.number.clone() };
+    challenge.phones.iter().map(told).collect()
+}
+
+/// What helps if a code does not come, for which the sign-in host has no sign.
+fn otherwise(request: &Request, resend: &str) -> String {
+    if !matches!(request.asked, Some(Wish { method: exchange::Method::Device, .. })) {
+        return String::new();
+    }
+    let text = if request.phones.is_empty() { String::new() } else { format!("{resend} sms, or ") };
+    format!(
+        " If nothing pops up: {text}put an iPhone into airplane mode and take the code from its Settings (your \
+         name, Sign-In & Security, Get Verification Code)."
+    )
+}
+
 fn wish(method: Method) -> Wish {
     let (method, phone) = match method {
         Method::Device => (exchange::Method::Device, None),
@@ -248,10 +269,9 @@ fn instructions(request: &Request, here: bool) -> String {
         phone.map_or_else(|| "the phone".to_owned(), |phone| phone.number.clone())
     };
     let how = match request.asked {
-        Some(Wish { method: exchange::Method::Device, .. }) => format!(
-            "Allow the sign-in on a trusted device; it then shows {digits} digits; {hand_over}. If nothing pops \
-             up: {resend} sms"
-        ),
+        Some(Wish { method: exchange::Method::Device, .. }) => {
+            format!("Allow the sign-in on a trusted device; it then shows {digits} digits; {hand_over}")
+        }
         Some(Wish { method: exchange::Method::Sms, phone }) => {
             format!("Apple sends {digits} digits to {}; {hand_over}", number(phone))
         }
@@ -268,7 +288,8 @@ fn instructions(request: &Request, here: bool) -> String {
         ),
     };
     let until = request.until.to_zoned(TimeZone::system()).strftime("%H:%M");
-    format!("A code is needed to sign in. {how}. Waiting until {until}.")
+    let otherwise = otherwise(request, resend);
+    format!("A code is needed to sign in. {how}.{otherwise} Waiting until {until}.")
 }
 
 impl SecondFactor for Person {

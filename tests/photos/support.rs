@@ -46,6 +46,7 @@ impl World {
             by_person: true,
             asks_devices: true,
             approval_timeout: std::time::Duration::from_secs(300),
+            person: None,
             refresh_token: false,
             trust_token: None,
             legacy_login: false,

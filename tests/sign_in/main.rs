@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
+mod asking;
 mod environment;
+mod nevers;
 mod password;
 mod renewal;
 mod second_factor;

@@ -3,7 +3,7 @@
 use icloud_emulator::{Canned, Channel, Effect, Fault, Kind, Protocol, SecondFactor, Selector, When};
 use icps::icloud::{Error, Unanswered};
 
-use crate::support::{Act, PASSWORD, World};
+use crate::support::{Act, PASSWORD, World, pass};
 
 #[tokio::test]
 async fn both_protocols_prove_the_password() {
@@ -85,6 +85,29 @@ async fn apples_wish_for_a_pause_is_remembered() {
     world.sign_in(&mut world.person([])).await.unwrap_err();
     let (until, _) = world.overview().next_attempt.unwrap();
     assert!(until.duration_since(jiff::Timestamp::now()).as_secs() > 19_900);
+}
+
+#[tokio::test]
+async fn a_block_that_grows_with_every_sign_in_is_sat_out() {
+    let world = World::new(|account| {
+        account.second_factor = SecondFactor::None;
+        account.sign_in_budget = Some(1);
+    });
+    world.sign_in(&mut world.person([])).await.unwrap();
+    world.age_validation();
+    world.emulator.account().expire_session_tokens();
+    let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+    assert!(matches!(error, Error::Throttled { .. }), "{error}");
+    for _ in 0..3 {
+        let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+        assert!(matches!(error, Error::Breaker { .. }), "{error}");
+    }
+    assert_eq!(world.costs(), [2, 0, 0]);
+    // Any further sign-in would have made the quarter of an hour half an hour.
+    world.emulator.clock().advance(std::time::Duration::from_secs(16 * 60));
+    pass(world.state.path(), jiff::SignedDuration::from_hours(2));
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert!(world.overview().next_attempt.is_none());
 }
 
 #[tokio::test]

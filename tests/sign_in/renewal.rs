@@ -1,10 +1,12 @@
 //! A session that ends in the middle of a run is renewed once, for all workers.
 
-use icloud_emulator::{Canned, Effect, Fault, Kind, LostSession, Selector, When};
-use icps::icloud::{Account, Area, Error};
+use icloud_emulator::{Canned, Channel, Effect, Fault, Kind, LostSession, Selector, When};
+use std::sync::Arc;
+
+use icps::icloud::{Account, Area, Error, SignInOptions};
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{Act, World};
 
 async fn call(account: &Account) -> Result<(), Error> {
     account.database(Area::Private, "zones/list", &json!({})).await.map(drop)
@@ -59,6 +61,67 @@ async fn without_trust_no_code_is_asked_for_in_the_middle_of_a_run() {
     world.emulator.account().expire_trust();
     let error = call(&account).await.unwrap_err();
     assert!(matches!(error.situation(), Error::SecondFactorNeeded), "{error}");
+    assert_eq!(world.costs(), [1, 0, 0]);
+}
+
+/// Options of a run whose person can be called again.
+fn with_person(world: &World) -> SignInOptions {
+    let person = Arc::new(std::sync::Mutex::new(vec![world.person([Act::Read(Channel::Device)])]));
+    SignInOptions {
+        person: Some(Arc::new(move || Box::new(person.lock().unwrap().pop().expect("called once")))),
+        ..world.options()
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_asked_if_the_session_was_taken_on_faith() {
+    let mut world = World::new(|_| {});
+    for (by_person, is_confirmed, asked) in
+        [(true, false, true), (true, true, false), (false, false, false), (false, true, false)]
+    {
+        world.by_person = true;
+        let _ = std::fs::remove_file(world.state.path().join("sign-in.json"));
+        world.set_up().await;
+        world.by_person = by_person;
+        if is_confirmed {
+            world.age_validation();
+        }
+        let options = with_person(&world);
+        let account = world.sign_in_as(world.client_options(), options, &mut world.person([])).await.unwrap();
+        world.emulator.account().expire_session_tokens();
+        world.emulator.account().expire_trust();
+        let outcome = call(&account).await;
+        let case = format!("by a person: {by_person}, confirmed in this run: {is_confirmed}");
+        assert_eq!(outcome.is_ok(), asked, "{case}: {outcome:?}");
+        assert!(asked || matches!(outcome, Err(Error::SecondFactorNeeded)), "{case}: {outcome:?}");
+        let codes = u64::from(asked);
+        assert_eq!(world.costs(), [1, codes, codes], "{case}");
+        assert_eq!(world.overview().unanswered_since.is_some(), !asked, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn one_401_of_the_database_costs_no_password() {
+    let world = World::new(|_| {});
+    let account = world.set_up().await;
+    world.emulator.faults().add(fault(Kind::Zones, When::Times(1), Canned::authentication_failed()));
+    call(&account).await.unwrap();
+    assert_eq!((world.seen(Kind::Zones), world.seen(Kind::AccountLogin)), (2, 1));
+    assert_eq!(world.costs(), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn renewals_with_the_password_have_a_budget_in_a_persons_run_too() {
+    let world = World::new(|_| {});
+    for expected in [true, false] {
+        // Another run, so that the pause between renewals of one run is not what stops it.
+        let account =
+            if expected { world.set_up().await } else { world.sign_in(&mut world.person([])).await.unwrap() };
+        world.emulator.account().expire_session_tokens();
+        let outcome = call(&account).await;
+        assert_eq!(outcome.is_ok(), expected, "{outcome:?}");
+        assert!(expected || matches!(outcome, Err(Error::Budget { .. })), "{outcome:?}");
+    }
     assert_eq!(world.costs(), [1, 0, 0]);
 }
 

@@ -1,11 +1,9 @@
-//! Codes: asked for once, read as Apple means it.
+//! Codes: read as Apple means it, and nothing asked of anybody who is not there.
 
-use icloud_emulator::{
-    Channel, Kind, ListHtml, ListJson, Phone, PhoneAnswer, PushAnswer, Repair, SecondFactor, SubmitAnswer,
-};
+use icloud_emulator::{Canned, Channel, Kind, PhoneAnswer, Repair, SubmitAnswer, When};
 use icps::icloud::{Error, Method, Unanswered};
 
-use crate::support::{Act, World};
+use crate::support::{Act, World, pass};
 
 #[tokio::test]
 async fn every_way_of_saying_yes_is_understood() {
@@ -44,89 +42,22 @@ async fn a_right_code_may_want_a_repair() {
 }
 
 #[tokio::test]
-async fn phones_are_found_wherever_apple_lists_them() {
-    for (json, html, conflict) in [
-        (ListJson::Nested, ListHtml::Absent, false),
-        (ListJson::Top, ListHtml::Absent, true),
-        (ListJson::Singular, ListHtml::Absent, false),
-        (ListJson::Absent, ListHtml::Direct, false),
-        (ListJson::Absent, ListHtml::Bridge, true),
-    ] {
-        let world = World::new(|account| {
-            (account.list_json, account.list_html, account.list_conflict) = (json, html, conflict);
-        });
-        let mut person = world.shy_person([Act::Ask(Method::Sms(3)), Act::Read(Channel::Sms(3))]);
-        world.sign_in(&mut person).await.unwrap_or_else(|error| panic!("{json:?} {html:?}: {error}"));
-        assert_eq!(person.shown[0].challenge.phones[0].id, 3);
-        assert!(person.shown[0].challenge.phones[0].number.ends_with("81"));
-    }
-}
-
-#[tokio::test]
-async fn without_a_list_no_phone_is_guessed_and_a_device_still_helps() {
-    let world = World::new(|account| {
-        (account.list_json, account.list_html) = (ListJson::Absent, ListHtml::Absent);
-    });
-    let mut person = world.person([Act::Ask(Method::Sms(1)), Act::Read(Channel::Device)]);
+async fn a_code_for_an_unknown_phone_is_answered_with_the_right_ones() {
+    let world = World::new(|_| {});
+    let refused = serde_json::json!({ "phoneNumber": {}, "trustedPhoneNumbers": [{ "id": 7 }] });
+    world.spoil(Kind::PhoneCode, When::Times(1), Canned::json(412, &refused));
+    let mut person = world.shy_person([
+        Act::Ask(Method::Sms(3)),
+        Act::Read(Channel::Sms(3)),
+        Act::AskLater(Method::Sms(7)),
+        Act::Read(Channel::Sms(7)),
+    ]);
     world.sign_in(&mut person).await.unwrap();
-    assert_eq!((world.seen(Kind::Sms), person.errors().len()), (0, 1));
-}
-
-#[tokio::test]
-async fn without_a_device_the_only_phone_is_asked_for_at_once() {
-    let world = World::new(|account| {
-        account.second_factor = SecondFactor::Codes { devices: false, phones: vec![Phone::new(5, "81")] };
-    });
-    world.sign_in(&mut world.person([Act::Read(Channel::Sms(5))])).await.unwrap();
-    assert_eq!((world.seen(Kind::Push), world.seen(Kind::Sms)), (0, 1));
-}
-
-#[tokio::test]
-async fn without_a_device_and_with_several_phones_the_person_chooses() {
-    let world = World::new(|account| {
-        let phones = vec![Phone::new(5, "81"), Phone::new(9, "42")];
-        account.second_factor = SecondFactor::Codes { devices: false, phones };
-    });
-    let mut person =
-        world.person([Act::Ask(Method::Device), Act::Ask(Method::Voice(9)), Act::Read(Channel::Voice(9))]);
-    world.sign_in(&mut person).await.unwrap();
-    assert_eq!((world.seen(Kind::Push), world.seen(Kind::Sms), world.seen(Kind::Voice)), (0, 0, 1));
-}
-
-#[tokio::test]
-async fn a_request_answered_with_409_counts_as_sent() {
-    let world = World::new(|account| {
-        (account.push, account.phone) = (PushAnswer::SentConflict, PhoneAnswer::SentConflict);
-    });
-    let mut person = world.person([Act::Ask(Method::Sms(3)), Act::Read(Channel::Sms(3))]);
-    world.sign_in(&mut person).await.unwrap();
-    assert_eq!(person.shown[0].asked, Some(Method::Device));
-    assert!(person.errors().is_empty(), "{:?}", person.errors());
-}
-
-#[tokio::test]
-async fn a_push_that_fails_or_never_arrives_leaves_other_ways() {
-    for push in
-        [PushAnswer::Lost, PushAnswer::Refused(405), PushAnswer::Refused(412), PushAnswer::Refused(429)]
-    {
-        let world = World::new(|account| account.push = push);
-        let mut person = world.person([Act::Ask(Method::Sms(3)), Act::Read(Channel::Sms(3))]);
-        world.sign_in(&mut person).await.unwrap_or_else(|error| panic!("{push:?}: {error}"));
-        assert_eq!(person.errors().is_empty(), push == PushAnswer::Lost, "{push:?}");
-        assert_eq!(world.seen(Kind::Push), 1);
-
-        let world = World::new(|account| account.push = push);
-        world.sign_in(&mut world.person([Act::Offline])).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_number_that_gets_no_codes_is_told_to_the_person() {
-    let world = World::new(|account| account.phone = PhoneAnswer::Unavailable);
-    let mut person = world.person([Act::Ask(Method::Sms(3)), Act::Read(Channel::Device)]);
-    world.sign_in(&mut person).await.unwrap();
-    assert!(person.errors()[0].contains("number"), "{:?}", person.errors());
-    assert_eq!(person.shown[1].asked, Some(Method::Device), "the device's code is still the one awaited");
+    assert!(person.errors()[0].contains("does not know this phone"), "{:?}", person.errors());
+    let refused = &person.shown[2];
+    assert_eq!(refused.asked, None, "nothing is awaited from a phone that is none");
+    assert_eq!(refused.challenge.phones.iter().map(|phone| phone.id).collect::<Vec<_>>(), [7]);
+    assert_eq!(world.costs(), [1, 2, 2]);
 }
 
 #[tokio::test]
@@ -145,6 +76,47 @@ async fn wrong_codes_are_tried_three_times_and_cost_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_is_not_about_the_code_does_not_pass_for_a_wrong_one() {
+    for (status, expired) in [(401, true), (403, true), (421, true), (404, false), (405, false), (410, false)]
+    {
+        let world = World::new(|_| {});
+        world.spoil(Kind::DeviceCode, When::Always, Canned::status(status));
+        let error = world.sign_in(&mut world.person([Act::Offline, Act::Offline])).await.unwrap_err();
+        assert_eq!(matches!(error, Error::CodeExpired), expired, "{status}: {error}");
+        assert!(expired || matches!(error, Error::Server { status: s, .. } if s == status), "{error}");
+        assert_eq!(world.costs(), [1, 1, 1], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_calls_the_code_wrong_is_believed_whatever_its_status() {
+    for status in [200, 400, 409] {
+        let world = World::new(|_| {});
+        let wrong = serde_json::json!({ "securityCode": { "code": "1", "valid": false } });
+        world.spoil(Kind::DeviceCode, When::Times(1), Canned::json(status, &wrong));
+        let mut person = world.person([Act::Type("000000"), Act::Read(Channel::Device)]);
+        world.sign_in(&mut person).await.unwrap();
+        assert_eq!(person.errors().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_hides_behind_a_200_is_seen() {
+    let wrong = serde_json::json!({ "serviceErrors": [{ "code": "-20101", "message": "wrong" }] });
+    let world = World::new(|_| {});
+    world.spoil(Kind::Complete, When::Always, Canned::json(200, &wrong).header("x-apple-i-rscd", "401"));
+    let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+    assert!(matches!(error, Error::CredentialsRefused { remembered: false }), "{error}");
+    for status in ["401", "403"] {
+        let world = World::new(|_| {});
+        world.spoil(Kind::DeviceCode, When::Always, Canned::status(200).header("x-apple-i-rscd", status));
+        let error = world.sign_in(&mut world.person([Act::Offline])).await.unwrap_err();
+        assert!(matches!(error, Error::CodeExpired), "{status}: {error}");
+        assert_eq!(world.seen(Kind::Trust), 0, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_code_is_not_sent() {
     let world = World::new(|_| {});
     let mut person =
@@ -154,23 +126,56 @@ async fn what_is_no_code_is_not_sent() {
 }
 
 #[tokio::test]
-async fn too_many_wrong_codes_end_it() {
-    let world = World::new(|_| {});
-    for _ in 0..2 {
-        let script = [Act::Type("000000"), Act::Type("000000"), Act::Type("000000")];
-        let _ = world.sign_in(&mut world.person(script)).await.unwrap_err();
-    }
-    let error = world.sign_in(&mut world.person([Act::Type("000000")])).await.unwrap_err();
+async fn too_many_wrong_codes_end_it_and_are_known_before_the_next_code_is_asked_for() {
+    let mut world = World::new(|_| {});
+    let wrong = || Act::Type("000000");
+    let error = world.sign_in(&mut world.person([wrong(), wrong(), wrong()])).await.unwrap_err();
+    assert!(matches!(error, Error::WrongCodes), "{error}");
+    pass(world.state.path(), jiff::SignedDuration::from_mins(1));
+    let error = world.sign_in(&mut world.person([wrong(), wrong(), wrong()])).await.unwrap_err();
+    assert!(matches!(error, Error::TooManyCodes), "the fifth locks: {error}");
+
+    world.emulator.reset_statistics();
+    pass(world.state.path(), jiff::SignedDuration::from_mins(1));
+    let error = world.sign_in(&mut world.person([Act::Read(Channel::Device)])).await.unwrap_err();
     assert!(matches!(error, Error::TooManyCodes), "{error}");
+    assert_eq!(world.costs(), [1, 0, 0], "the list says so; no code is asked for");
+    assert!(world.overview().next_attempt.is_some(), "and the status says until when");
+
+    world.by_person = false;
+    let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+    assert!(matches!(error, Error::Breaker { .. }), "{error}");
+    assert_eq!(world.costs(), [1, 0, 0], "unattended runs do not even send the password");
 }
 
 #[tokio::test]
-async fn codes_are_not_asked_for_in_a_row() {
-    let world = World::new(|_| {});
-    let mut person =
-        world.person([Act::Ask(Method::Device), Act::Ask(Method::Device), Act::Read(Channel::Device)]);
-    world.sign_in(&mut person).await.unwrap();
-    assert_eq!((world.seen(Kind::Push), person.errors().len()), (1, 2));
+async fn each_lock_flag_stops_what_it_is_about() {
+    let list = |flag: &str| serde_json::json!({ "trustedPhoneNumbers": [{ "id": 3 }], "securityCode": { "length": 6, flag: true } });
+    for flag in ["tooManyCodesValidated", "securityCodeLocked"] {
+        let world = World::new(|_| {});
+        world.spoil(Kind::Challenge, When::Always, Canned::json(200, &list(flag)));
+        let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+        assert!(matches!(error, Error::TooManyCodes), "{flag}: {error}");
+        assert_eq!(world.costs(), [1, 0, 0], "{flag}");
+    }
+    for flag in ["tooManyCodesSent", "securityCodeCooldown"] {
+        let world = World::new(|_| {});
+        world.spoil(Kind::Challenge, When::Always, Canned::json(200, &list(flag)));
+        let mut person = world.person([Act::Offline]);
+        world.sign_in(&mut person).await.unwrap();
+        assert_eq!(world.costs(), [1, 0, 1], "{flag}: no code is asked for, but one that is there counts");
+        assert!(person.errors()[0].contains("still counts"), "{flag}: {:?}", person.errors());
+    }
+    // Beside a good status, the flag is about the code that was just sent.
+    let ways =
+        [(PhoneAnswer::Sent, Act::Read(Channel::Sms(3)), 1), (PhoneAnswer::SentConflict, Act::Offline, 2)];
+    for (phone, then, errors) in ways {
+        let world = World::new(|account| (account.cooling_down, account.phone) = (true, phone));
+        let mut person = world.person([Act::Ask(Method::Sms(3)), then]);
+        world.sign_in(&mut person).await.unwrap();
+        assert_eq!((world.seen(Kind::Push), world.seen(Kind::Sms)), (0, 1), "no push after such a list");
+        assert_eq!(person.errors().len(), errors, "{phone:?}: {:?}", person.errors());
+    }
 }
 
 #[tokio::test]

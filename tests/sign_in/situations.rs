@@ -1,6 +1,6 @@
 //! Conditions of the account are named, and cost no more than finding them out.
 
-use icloud_emulator::{Channel, Kind, Region, Repair, SecondFactor};
+use icloud_emulator::{Canned, Channel, Effect, Fault, Kind, Region, Repair, SecondFactor, Selector, When};
 use icps::icloud::{Error, Notice};
 
 use crate::support::{Act, World};
@@ -10,9 +10,13 @@ async fn security_keys_are_named_and_nothing_is_pushed() {
     let world = World::new(|account| {
         account.second_factor = SecondFactor::SecurityKeys(vec!["blue".into(), "spare".into()]);
     });
-    let error = world.sign_in(&mut world.person([])).await.unwrap_err();
-    assert!(error.to_string().contains("blue, spare"), "{error}");
-    assert_eq!(world.costs(), [1, 0, 0]);
+    for told_late in [false, true] {
+        world.emulator.reset_statistics();
+        world.emulator.account().change(|account| account.keys_told_late = told_late);
+        let error = world.sign_in(&mut world.person([])).await.unwrap_err();
+        assert!(error.to_string().contains("blue, spare"), "{error}");
+        assert_eq!((world.costs(), world.seen(Kind::Challenge)), ([1, 0, 0], u64::from(told_late)));
+    }
 }
 
 #[tokio::test]
@@ -70,14 +74,41 @@ async fn a_repair_is_passed_over_once_or_left_to_the_owner() {
 
 #[tokio::test]
 async fn an_account_of_the_other_world_is_followed_once_and_stays_there() {
-    let world = World::new(|account| account.region = Region::China);
-    world.sign_in(&mut world.person([Act::Read(Channel::Device)])).await.unwrap();
-    assert!(world.notices.lock().unwrap().contains(&Notice::OtherWorld(icps::settings::Region::China)));
-    assert_eq!(world.costs(), [1, 1, 1]);
-    world.age_validation();
-    world.emulator.reset_statistics();
-    world.sign_in(&mut world.person([])).await.unwrap();
-    assert_eq!(world.emulator.statistics().total(), 1, "the next run goes there at once");
+    use icps::settings::Region as Configured;
+    for (configured, lives, found) in [
+        (Configured::World, Region::China, Configured::China),
+        (Configured::China, Region::World, Configured::World),
+    ] {
+        // The other world is named with status 200, or as the body of a redirect that must not be followed.
+        for redirects in [false, true] {
+            let world = World::new(|account| (account.region, account.redirects) = (lives, redirects));
+            let options = || icps::icloud::ClientOptions { region: configured, ..world.client_options() };
+            let sight = world.watch();
+            world.sign_in_with(options(), &mut world.person([Act::Read(Channel::Device)])).await.unwrap();
+            assert!(world.notices.lock().unwrap().contains(&Notice::OtherWorld(found)));
+            assert_eq!((world.costs(), world.seen(Kind::AccountLogin)), ([1, 1, 1], 2));
+            let passwords = sight.of(Kind::Complete);
+            assert!(passwords.iter().all(|call| call.host == "idmsa.apple.com"), "for both worlds");
+
+            world.age_validation();
+            world.emulator.reset_statistics();
+            world.sign_in_with(options(), &mut world.person([])).await.unwrap();
+            assert_eq!(world.emulator.statistics().total(), 1, "the next run goes there at once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_sent_to_and_fro_is_an_error_and_no_loop() {
+    let world = World::new(|_| {});
+    world.emulator.faults().add(Fault {
+        on: Selector::matching(|call| call.kind == Kind::AccountLogin && call.host == "setup.icloud.com"),
+        when: When::Always,
+        what: Effect::Answer(Canned::json(302, &serde_json::json!({ "domainToUse": "iCloud.com.cn" }))),
+    });
+    let error = world.sign_in(&mut world.person([Act::Read(Channel::Device)])).await.unwrap_err();
+    assert!(matches!(error, Error::WrongRegion { .. }), "{error}");
+    assert_eq!((world.costs(), world.seen(Kind::AccountLogin)), ([1, 1, 1], 2));
 }
 
 #[tokio::test]

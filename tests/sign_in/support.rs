@@ -1,11 +1,14 @@
 //! An emulator, a state directory, and a person with a script.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
-use icloud_emulator::{AccountHandle, AccountOptions, Channel, Clock, Emulator, Kind};
+use icloud_emulator::{
+    AccountHandle, AccountOptions, Canned, Channel, Clock, Effect, Emulator, Fault, Kind, Request, Selector,
+    When,
+};
 use icps::icloud::{
     Account, Challenge, Client, ClientOptions, Credentials, Error, Method, Notice, Route, SecondFactor,
     SignInOptions, StateDir, Step, Unanswered, Waiting, sign_in,
@@ -30,6 +33,8 @@ pub(crate) enum Act {
     Dawdle,
     /// Asks for a code.
     Ask(Method),
+    /// Lets a minute pass, and then asks for a code.
+    AskLater(Method),
     /// Gives up.
     Leave(Unanswered),
 }
@@ -38,6 +43,7 @@ pub(crate) enum Act {
 pub(crate) struct Person {
     script: VecDeque<Act>,
     asks_at_once: bool,
+    state: PathBuf,
     account: AccountHandle,
     clock: Clock,
     pub(crate) shown: Vec<Waiting>,
@@ -63,6 +69,10 @@ impl SecondFactor for Person {
             Some(Act::Type(code)) => Ok(Step::Code(code.into())),
             Some(Act::Dawdle) => return Box::pin(std::future::pending()),
             Some(Act::Ask(method)) => Ok(Step::Ask(method)),
+            Some(Act::AskLater(method)) => {
+                pass(&self.state, jiff::SignedDuration::from_mins(1));
+                Ok(Step::Ask(method))
+            }
             Some(Act::Leave(reason)) => Err(reason),
             None => Err(Unanswered::TimedOut),
         };
@@ -81,6 +91,42 @@ impl Person {
     }
 }
 
+/// Lets time pass for the memory of failures: whatever it remembers is so much older.
+pub(crate) fn pass(state: &Path, time: jiff::SignedDuration) {
+    let path = state.join("sign-in.json");
+    let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    age(&mut record, time);
+    std::fs::write(path, record.to_string()).unwrap();
+}
+
+fn age(value: &mut serde_json::Value, time: jiff::SignedDuration) {
+    match value {
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(|inner| age(inner, time)),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|inner| age(inner, time)),
+        serde_json::Value::String(text) => {
+            if let Ok(at) = text.parse::<jiff::Timestamp>() {
+                *text = (at - time).to_string();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What Apple saw of a request, without its answer.
+#[derive(Clone, Default)]
+pub(crate) struct Sight(Arc<Mutex<Vec<Request>>>);
+
+impl Sight {
+    /// The requests of a kind, in order.
+    pub(crate) fn of(&self, kind: Kind) -> Vec<Request> {
+        self.0.lock().unwrap().iter().filter(|request| request.kind == kind).cloned().collect()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Request> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 /// A machine with a state directory, and Apple.
 pub(crate) struct World {
     pub(crate) emulator: Emulator,
@@ -89,6 +135,7 @@ pub(crate) struct World {
     pub(crate) by_person: bool,
     pub(crate) trust_token: Option<&'static str>,
     pub(crate) refresh_token: bool,
+    pub(crate) legacy_login: bool,
     pub(crate) passwords_fetched: Arc<Mutex<u32>>,
     pub(crate) notices: Arc<Mutex<Vec<Notice>>>,
 }
@@ -106,6 +153,7 @@ impl World {
             by_person: true,
             trust_token: None,
             refresh_token: false,
+            legacy_login: false,
             passwords_fetched: Arc::default(),
             notices: Arc::default(),
         }
@@ -115,6 +163,7 @@ impl World {
         Person {
             script: script.into_iter().collect(),
             asks_at_once: true,
+            state: self.state.path().to_owned(),
             account: self.emulator.account(),
             clock: self.emulator.clock().clone(),
             shown: Vec::new(),
@@ -150,9 +199,10 @@ impl World {
             by_person: self.by_person,
             asks_devices: self.by_person,
             approval_timeout: std::time::Duration::from_secs(300),
+            person: None,
             refresh_token: self.refresh_token,
             trust_token: self.trust_token.map(SecretString::from),
-            legacy_login: false,
+            legacy_login: self.legacy_login,
             notice: Arc::new(move |notice| notices.lock().unwrap().push(*notice)),
         }
     }
@@ -166,8 +216,35 @@ impl World {
         options: ClientOptions,
         person: &mut Person,
     ) -> Result<Account, Error> {
+        self.sign_in_as(options, self.options(), person).await
+    }
+
+    pub(crate) async fn sign_in_as(
+        &self,
+        client: ClientOptions,
+        options: SignInOptions,
+        person: &mut Person,
+    ) -> Result<Account, Error> {
         let session = StateDir::open(self.state.path()).unwrap().session(USERNAME).unwrap();
-        sign_in(Client::new(options, session).unwrap(), self.options(), person).await
+        sign_in(Client::new(client, session).unwrap(), options, person).await
+    }
+
+    /// Watches what comes to Apple from now on.
+    pub(crate) fn watch(&self) -> Sight {
+        let sight = Sight::default();
+        let seen = Arc::clone(&sight.0);
+        let on = Selector::matching(move |request| {
+            seen.lock().unwrap().push(request.clone());
+            false
+        });
+        self.emulator.faults().add(Fault { on, when: When::Always, what: Effect::Reset });
+        sight
+    }
+
+    /// From now on, requests of this kind are answered so.
+    pub(crate) fn spoil(&self, kind: Kind, when: When, answer: Canned) {
+        let what = Effect::Answer(answer);
+        self.emulator.faults().add(Fault { on: Selector::Kind(kind), when, what });
     }
 
     /// Signs in with a code, as the first run on a machine does, and forgets the figures.
@@ -202,6 +279,11 @@ impl World {
         let mut session = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         edit(&mut session);
         std::fs::write(&path, session.to_string()).unwrap();
+    }
+
+    /// What is stored of the session.
+    pub(crate) fn session(&self) -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(self.session_path()).unwrap()).unwrap()
     }
 
     pub(crate) fn session_path(&self) -> std::path::PathBuf {

@@ -111,6 +111,11 @@ impl Auth<'_> {
     async fn send(self, part: Part, request: Request) -> Result<Answer, Error> {
         let answer = self.0.send(self.with_headers(part, request)).await?;
         self.absorb(&answer);
+        if let Some(bits) = answer.header("x-apple-hc-bits") {
+            // A proof of work that no client does yet. Should Apple insist one day, this shows it.
+            let challenge = answer.header("x-apple-hc-challenge").unwrap_or_default();
+            tracing::debug!(bits, challenge, "the sign-in host offers a proof of work");
+        }
         Ok(answer)
     }
 

@@ -1,6 +1,6 @@
 //! The second factor: from the question how a code can come to Apple's trust in this client.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,19 +12,10 @@ use super::reading::Reading;
 use super::setup::Standing;
 use super::{Answer, Flow};
 use crate::icloud::error::Error;
+use crate::icloud::state::{Door, NoCode, Way};
 
 /// Wrong codes until the sign-in is given up: after a handful, Apple locks.
 const TRIES: u32 = 3;
-
-/// By the same way Apple is asked again only after this time.
-const CODE_GAP: Duration = Duration::from_secs(30);
-
-/// The conversation about a code.
-struct Talk {
-    waiting: Waiting,
-    /// How and when Apple was last asked for a code.
-    last: Option<(Method, Instant)>,
-}
 
 /// What became of a code.
 enum Checked {
@@ -53,7 +44,11 @@ impl Flow {
         let outcome = self.converse(reading, factor).await;
         factor.finished(outcome.is_ok());
         outcome?;
-        self.update(|record| record.unanswered_since = None).await?;
+        self.update(|record| {
+            record.unanswered_since = None;
+            record.settle_code(None, Timestamp::now());
+        })
+        .await?;
         self.complete().await
     }
 
@@ -65,41 +60,50 @@ impl Flow {
             self.stop_if_throttled(&answer).await?;
             reading.merge(Reading::of(&answer.body));
             check_kind(reading)?;
-            if !reading.phones.is_empty() {
+            if reading.locked {
+                return Err(self.codes_locked().await?);
+            }
+            let is_refused = matches!(real_status(&answer), 401 | 403 | 405 | 421);
+            if !reading.phones.is_empty() || is_refused {
                 break;
             }
         }
         Ok(())
     }
 
+    /// No code is taken for hours: unattended runs do not even send the password meanwhile.
+    async fn codes_locked(&self) -> Result<Error, Error> {
+        let reason = Error::TooManyCodes.to_string();
+        self.update(move |record| record.close(Door::Locked, None, &reason, Timestamp::now())).await?;
+        Ok(Error::TooManyCodes)
+    }
+
     async fn converse(&self, reading: Reading, factor: &mut dyn SecondFactor) -> Result<(), Error> {
-        let waiting = Waiting { challenge: reading.challenge(), asked: None, last_error: None };
-        let mut talk = Talk { waiting, last: None };
-        if reading.too_many_sent {
-            talk.waiting.last_error =
-                Some("Apple sends no more codes for some hours; one that came still counts".into());
-        } else if let Some(method) = factor.first_request(&talk.waiting.challenge) {
-            self.ask(method, &mut talk).await?;
+        let mut waiting = Waiting { challenge: reading.challenge(), asked: None, last_error: None };
+        if let Some(why) = flags_against_sending(&reading) {
+            waiting.last_error = Some(why.to_owned());
+        } else if let Some(method) = factor.first_request(&waiting.challenge) {
+            self.ask(method, &mut waiting).await?;
         }
         let mut wrong = 0;
         loop {
-            let code = match factor.next(&talk.waiting).await {
+            let code = match factor.next(&waiting).await {
                 Ok(Step::Ask(method)) => {
-                    self.ask(method, &mut talk).await?;
+                    self.ask(method, &mut waiting).await?;
                     continue;
                 }
                 Ok(Step::Code(code)) => code,
                 Err(reason) => return Err(self.unanswered(reason).await?),
             };
-            match self.check(&code, &mut talk.waiting).await? {
+            match self.check(&code, &mut waiting).await? {
                 Checked::Right => return Ok(()),
-                Checked::NotSent(why) => talk.waiting.last_error = Some(why),
+                Checked::NotSent(why) => waiting.last_error = Some(why),
                 Checked::Wrong(why) => {
                     wrong += 1;
                     if wrong == TRIES {
                         return Err(Error::WrongCodes);
                     }
-                    talk.waiting.last_error = Some(why);
+                    waiting.last_error = Some(why);
                 }
             }
         }
@@ -118,8 +122,7 @@ impl Flow {
 
     /// Asks Apple to send a code, once. A failure is told to the person, who may know another way or have a code
     /// already; only a lock ends the sign-in.
-    async fn ask(&self, method: Method, talk: &mut Talk) -> Result<(), Error> {
-        let waiting = &mut talk.waiting;
+    async fn ask(&self, method: Method, waiting: &mut Waiting) -> Result<(), Error> {
         waiting.last_error = None;
         let phone = match method {
             Method::Device if !waiting.challenge.devices => {
@@ -137,26 +140,23 @@ impl Flow {
                 phone.cloned()
             }
         };
-        let is_hasty = |(asked, at): &(Method, Instant)| *asked == method && at.elapsed() < CODE_GAP;
-        if talk.last.as_ref().is_some_and(is_hasty) {
-            waiting.last_error =
-                Some("Apple was asked just now; wait half a minute before asking again".to_owned());
+        let way = way(method);
+        if let Err(why) = self.update(move |record| record.spend_code(way, Timestamp::now())).await? {
+            waiting.last_error = Some(not_now(why));
             return Ok(());
         }
-        if let Err(allowed) = self.update(|record| record.spend_code(Timestamp::now())).await? {
-            waiting.last_error =
-                Some(format!("Apple was asked for codes enough; the next may be wanted at {allowed:.0}"));
-            return Ok(());
-        }
-        talk.last = Some((method, Instant::now()));
         let answer = Auth(&self.client).ask(method, phone.as_ref()).await?;
         let reading = Reading::of(&answer.body);
         if reading.locked {
-            return Err(Error::TooManyCodes);
+            return Err(self.codes_locked().await?);
         }
         match refusal_to_send(&answer, &reading) {
             None => waiting.asked = Some(method),
-            Some(why) => waiting.last_error = Some(why),
+            Some(why) => {
+                let pause = wished_pause(&answer);
+                self.update(move |record| record.settle_code(pause, Timestamp::now())).await?;
+                waiting.last_error = Some(why);
+            }
         }
         if !reading.phones.is_empty() {
             waiting.challenge.phones = reading.phones;
@@ -178,13 +178,13 @@ impl Flow {
         self.stop_if_throttled(&answer).await?;
         let reading = Reading::of(&answer.body);
         if reading.locked || reading.has("-22982") {
-            return Err(Error::TooManyCodes);
+            return Err(self.codes_locked().await?);
         }
         check_kind(&reading)?;
         let status = real_status(&answer);
         let accepted_by_token = reading.valid.is_none() && answer.header("x-apple-session-token").is_some();
         match status {
-            200..=299 if !reading.is_error() => Ok(Checked::Right),
+            200..=299 if !reading.is_error() && reading.valid != Some(false) => Ok(Checked::Right),
             409 if !reading.is_error() && (reading.valid == Some(true) || accepted_by_token) => {
                 Ok(Checked::Right)
             }
@@ -235,6 +235,46 @@ fn check_kind(reading: &Reading) -> Result<(), Error> {
     Ok(())
 }
 
+/// How long Apple wants not to be asked by this way.
+fn wished_pause(answer: &Answer) -> Option<Duration> {
+    let usual = Duration::from_secs(3600);
+    matches!(real_status(answer), 423 | 429 | 503).then(|| answer.retry_after().unwrap_or(usual))
+}
+
+fn way(method: Method) -> Way {
+    match method {
+        Method::Device => Way::Device,
+        Method::Sms(_) => Way::Sms,
+        Method::Voice(_) => Way::Voice,
+    }
+}
+
+/// Why Apple is not asked now, in words for the person.
+fn not_now(why: NoCode) -> String {
+    match why {
+        NoCode::TooSoon(allowed) => {
+            let seconds = allowed.duration_since(Timestamp::now()).as_secs().max(1);
+            format!("Apple was asked for a code just now; another one may be wanted in {seconds} seconds")
+        }
+        NoCode::EnoughByThisWay(allowed) => {
+            format!("no more codes by this way before {allowed:.0}; another way may be tried")
+        }
+        NoCode::Enough(allowed) => {
+            format!("Apple was asked for codes enough; the next may be wanted at {allowed:.0}")
+        }
+    }
+}
+
+/// What the flags of an answer say against another code.
+fn flags_against_sending(reading: &Reading) -> Option<&'static str> {
+    if reading.too_many_sent {
+        return Some("Apple sends no more codes for some hours; one that came still counts");
+    }
+    reading
+        .cooling_down
+        .then_some("Apple wants a pause before it sends another code; one that came still counts")
+}
+
 /// Why no code is on its way, in words for the person; `None` if one is, as far as Apple tells. A 409 without an
 /// error counts as sent (reported by clients).
 fn refusal_to_send(answer: &Answer, reading: &Reading) -> Option<String> {
@@ -242,8 +282,11 @@ fn refusal_to_send(answer: &Answer, reading: &Reading) -> Option<String> {
     if reading.has("-28248") {
         return Some("Apple sends no codes to this number at the moment; try another way".to_owned());
     }
-    if reading.too_many_sent {
-        return Some("Apple sends no more codes for some hours; one that came still counts".to_owned());
+    // With a good status, the wish for a pause follows from the code that is on its way.
+    if let Some(why) =
+        flags_against_sending(reading).filter(|_| reading.too_many_sent || !answer.is_success())
+    {
+        return Some(why.to_owned());
     }
     if let Some(message) = reading.message() {
         return Some(message);
@@ -254,9 +297,9 @@ fn refusal_to_send(answer: &Answer, reading: &Reading) -> Option<String> {
             Some("Apple does not know this phone, or the account needs attention at icloud.com".to_owned())
         }
         423 | 429 | 503 => {
-            let minutes = answer.retry_after().map_or(60, |wait| wait.as_secs().div_ceil(60));
+            let minutes = wished_pause(answer).unwrap_or_default().as_secs().div_ceil(60);
             Some(format!(
-                "Apple asks to wait {minutes} minutes before another code; one that came still counts"
+                "Apple asks to wait {minutes} minutes before another code by this way; one that came still counts"
             ))
         }
         _ => Some(format!(

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use factor::{Challenge, Method, Nobody, Phone, SecondFactor, Step, Unanswered, Waiting};
-pub use options::{Credentials, Notice, PasswordSource, SignInOptions};
+pub use options::{Credentials, Notice, PasswordSource, PersonSource, SignInOptions};
 
 use super::account::Account;
 use super::client::{Answer, Client};
@@ -43,7 +43,7 @@ pub async fn sign_in(
     options: SignInOptions,
     factor: &mut dyn SecondFactor,
 ) -> Result<Account, Error> {
-    let flow = Flow { client: client.clone(), options: Arc::new(options) };
+    let flow = Flow { client: client.clone(), options: Arc::new(options), began: Timestamp::now() };
     let _lock = flow.lock().await?;
     flow.prepare().await?;
     let outcome = flow.run(factor).await;
@@ -59,6 +59,7 @@ pub async fn sign_in(
 struct Flow {
     client: Client,
     options: Arc<SignInOptions>,
+    began: Timestamp,
 }
 
 impl Flow {
@@ -87,17 +88,20 @@ impl Flow {
         if self.resume().await? {
             self.prolong_trust().await;
         } else {
-            self.begin_anew(factor).await?;
+            self.begin_anew(factor, self.options.by_person).await?;
         }
         self.update(Record::succeeded).await
     }
 
-    /// Signs in with the password, and a second factor if Apple wants one.
-    async fn begin_anew(&self, factor: &mut dyn SecondFactor) -> Result<(), Error> {
+    /// Signs in with the password, and a second factor if Apple wants one. `wished`: a person asked for this
+    /// sign-in; those that happen by themselves have a budget.
+    async fn begin_anew(&self, factor: &mut dyn SecondFactor, wished: bool) -> Result<(), Error> {
         self.check_doors().await?;
         let password = self.password().await?;
         self.check_refusals(&password).await?;
-        self.spend_budget().await?;
+        if !wished {
+            self.spend_budget().await?;
+        }
         self.client.session(Session::abandon);
         let before = self.client.region();
         match self.with_password(&password, factor).await {
@@ -150,13 +154,22 @@ impl Flow {
         Ok(())
     }
 
-    /// `accountLogin` with the session token, over fresh connections if the old ones lead astray. Follows an
-    /// account to the other world once.
+    /// `accountLogin` with the session token, over fresh connections if the old ones lead astray, and once on the
+    /// host of the partition if those do too. Follows an account to the other world once.
     async fn account_login(&self) -> Result<Standing, Error> {
         let mut answer = self.setup_call("accountLogin", &setup::login_body(&self.client)).await?;
         if answer.status == 421 {
             self.client.drop_connections()?;
             answer = self.setup_call("accountLogin", &setup::login_body(&self.client)).await?;
+        }
+        if answer.status == 421 {
+            if let Some(base) = setup::partition_base(&answer, self.client.region()) {
+                tracing::debug!(%base, "misdirected twice; trying the host of the account's partition");
+                let body = setup::login_body(&self.client);
+                answer = self
+                    .judge_setup(setup::call_at(&self.client, &base, "accountLogin", &body).await?)
+                    .await?;
+            }
         }
         let Standing::OtherWorld(region) = setup::standing(&answer, self.client.region())? else {
             return setup::standing(&answer, self.client.region());
@@ -173,7 +186,10 @@ impl Flow {
 
     /// Calls an account service. Throttling closes its door: going on to the password would lengthen the block.
     async fn setup_call(&self, path: &str, body: &serde_json::Value) -> Result<Answer, Error> {
-        let answer = setup::call(&self.client, path, body).await?;
+        self.judge_setup(setup::call(&self.client, path, body).await?).await
+    }
+
+    async fn judge_setup(&self, answer: Answer) -> Result<Answer, Error> {
         match answer.status {
             429 | 503 => Err(self.throttled(Door::Setup, &answer).await?),
             500.. => Err(server_error(&answer)),

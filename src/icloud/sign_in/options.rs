@@ -7,12 +7,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::factor::SecondFactor;
 use crate::icloud::state::StateDir;
 use crate::settings::Region;
 
 /// Fetches the password when it is needed, which is rare; it may block, and ask a person. The error says why there
 /// is none.
 pub type PasswordSource = Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
+
+/// Calls the person who started the run.
+pub type PersonSource = Arc<dyn Fn() -> Box<dyn SecondFactor> + Send + Sync>;
 
 /// Who signs in.
 #[derive(Clone)]
@@ -44,6 +48,8 @@ pub struct SignInOptions {
     pub asks_devices: bool,
     /// How long such an approval is waited for.
     pub approval_timeout: Duration,
+    /// Whom to ask for a code when the session that a person's run has begun with turns out to be over.
+    pub person: Option<PersonSource>,
     /// Forget the stored trust first.
     pub refresh_token: bool,
     /// A trust token that the user gives; used once, then replaced by its successors.

@@ -71,11 +71,8 @@ impl Flow {
         if is_refused { Err(Error::CredentialsRefused { remembered: true }) } else { Ok(()) }
     }
 
-    /// Counts an unattended use of the password before it happens.
+    /// Counts a use of the password that no person asked for, before it happens.
     pub(super) async fn spend_budget(&self) -> Result<(), Error> {
-        if self.options.by_person {
-            return Ok(());
-        }
         let spent = self.update(|record| record.spend_proof(Timestamp::now())).await?;
         spent.map_err(|until| Error::Budget { until })
     }
@@ -88,6 +85,8 @@ impl Flow {
                 Attempt::Answered(answer) => return self.judge(answer, password).await,
                 Attempt::BeginAgain => {
                     stale = true;
+                    // A pooled connection may have been the reason, with HTTP/2 in particular.
+                    self.client.drop_connections()?;
                     self.client.session(Session::abandon_conversation);
                 }
             }

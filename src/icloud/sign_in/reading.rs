@@ -29,6 +29,8 @@ pub(super) struct Reading {
     pub(super) locked: bool,
     /// No more codes are sent.
     pub(super) too_many_sent: bool,
+    /// For a while, no code is sent.
+    pub(super) cooling_down: bool,
     /// Errors: code and words.
     pub(super) errors: Vec<ServiceError>,
     pub(super) has_error: bool,
@@ -66,6 +68,7 @@ impl Reading {
             valid: code.get("valid").and_then(Value::as_bool),
             locked: flag("tooManyCodesValidated") || flag("securityCodeLocked"),
             too_many_sent: flag("tooManyCodesSent"),
+            cooling_down: flag("securityCodeCooldown"),
             errors: errors.filter_map(Value::as_array).flatten().filter_map(service_error).collect(),
             has_error,
         }
@@ -83,6 +86,7 @@ impl Reading {
         self.kind = other.kind.or(self.kind.take());
         self.locked |= other.locked;
         self.too_many_sent |= other.too_many_sent;
+        self.cooling_down |= other.cooling_down;
     }
 
     pub(super) fn has(&self, code: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::icloud::error::Error;
 use crate::icloud::state::Door;
 
 /// A session that was good this short while ago is not asked about again.
-const VALIDATION_LIFE: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const VALIDATION_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// Trust is prolonged when less than this is left,
 const PROLONG_BELOW: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// and not tried more often than this.
@@ -75,17 +75,16 @@ impl Flow {
                 return None;
             }
             session.trust_tried_at = Some(now);
-            Some(session.clone())
+            Some((session.trust_token.clone(), session.trusted_at))
         });
         let Some(before) = before else { return };
         match self.try_to_prolong().await {
-            Ok(true) => self.notify(&Notice::TrustProlonged),
-            Ok(false) => self.client.session(|session| *session = before),
-            Err(error) => {
-                tracing::debug!(%error, "the trust was not prolonged");
-                self.client.session(|session| *session = before);
-            }
+            Ok(true) => return self.notify(&Notice::TrustProlonged),
+            Ok(false) => tracing::debug!("the trust was not prolonged"),
+            Err(error) => tracing::debug!(%error, "the trust was not prolonged"),
         }
+        // Only the trust: nonces and session token are worth nothing any more once Apple has sent newer ones.
+        self.client.session(|session| (session.trust_token, session.trusted_at) = before);
     }
 
     async fn try_to_prolong(&self) -> Result<bool, Error> {

@@ -33,8 +33,18 @@ pub(super) struct Services {
 
 /// Calls one of the account services, once.
 pub(super) async fn call(client: &Client, path: &str, body: &Value) -> Result<Answer, Error> {
+    call_at(client, hosts::setup(client.region()), path, body).await
+}
+
+/// The account services on the host that the answer's partition names, if it names one.
+pub(super) fn partition_base(answer: &Answer, region: Region) -> Option<String> {
+    hosts::partition_setup(region, answer.header("x-apple-user-partition")?)
+}
+
+/// Calls one of the account services at `base`, once.
+pub(super) async fn call_at(client: &Client, base: &str, path: &str, body: &Value) -> Result<Answer, Error> {
     let home = client.home();
-    let url = format!("{}/{path}", hosts::setup(client.region()));
+    let url = format!("{base}/{path}");
     let request = Request::new(Verb::POST, url)
         .header("accept", "application/json")
         .header("origin", home)

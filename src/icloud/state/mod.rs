@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use nix::fcntl::{Flock, FlockArg};
 
 pub(super) use file::write_private;
-pub(super) use record::{Door, Record};
+pub(super) use record::{Door, NoCode, Record, Way};
 
 use super::error::Error;
 use super::session::{self, Session};

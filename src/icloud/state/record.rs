@@ -18,8 +18,12 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(48);
 const BUDGET_GAP: SignedDuration = SignedDuration::from_mins(30);
 /// and at most so often a day.
 const BUDGET_PER_DAY: usize = 3;
-/// Apple is asked for a code at most so often an hour: the first time, and three times again.
+/// Apple is asked for a code at most so often an hour: the first time, and three times again,
 const CODES_PER_HOUR: usize = 4;
+/// of which one is by another way,
+const CODES_BY_ONE_WAY: usize = 3;
+/// and not again while the one before may still be on its way.
+const CODE_GAP: SignedDuration = SignedDuration::from_secs(30);
 /// So many refused credentials are remembered.
 const REFUSALS: usize = 8;
 /// Rounds of the digest of refused credentials: it must not help to guess them.
@@ -47,8 +51,41 @@ pub(in crate::icloud) struct Record {
     pub(in crate::icloud) unanswered_since: Option<Timestamp>,
     /// When unattended runs sent the password.
     proofs: Vec<Timestamp>,
-    /// When Apple was asked for a code.
-    codes: Vec<Timestamp>,
+    /// When and how Apple was asked for a code.
+    code_requests: Vec<CodeRequest>,
+}
+
+/// A code that Apple was asked for.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct CodeRequest {
+    at: Timestamp,
+    way: Way,
+    /// It is not on its way any more: Apple sends none, or it was used.
+    #[serde(default)]
+    settled: bool,
+    /// Apple wants no request by this way before.
+    #[serde(default)]
+    not_before: Option<Timestamp>,
+}
+
+/// A way by which codes come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::icloud) enum Way {
+    Device,
+    Sms,
+    Voice,
+}
+
+/// Why Apple is not asked for a code now, and from when on it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::icloud) enum NoCode {
+    /// The one before may still arrive.
+    TooSoon(Timestamp),
+    /// By this way there were enough, or Apple wants a pause; another one is open.
+    EnoughByThisWay(Timestamp),
+    /// There were enough by all ways.
+    Enough(Timestamp),
 }
 
 /// A door that stays closed for a while.
@@ -169,9 +206,47 @@ impl Record {
         }
     }
 
-    /// Takes one request for a code, or says when the next is allowed.
-    pub(in crate::icloud) fn spend_code(&mut self, now: Timestamp) -> Result<(), Timestamp> {
-        spend(&mut self.codes, CODES_PER_HOUR, SignedDuration::from_hours(1), now)
+    /// Takes one request for a code, or says why not.
+    pub(in crate::icloud) fn spend_code(&mut self, way: Way, now: Timestamp) -> Result<(), NoCode> {
+        let hour = SignedDuration::from_hours(1);
+        let requests = &mut self.code_requests;
+        // One in the future comes from a clock that was wrong.
+        requests.retain(|request| {
+            request.at <= now && (now.duration_since(request.at) < hour || request.not_before > Some(now))
+        });
+        let again = requests.iter().rev().find(|request| !request.settled).map(|last| last.at + CODE_GAP);
+        if let Some(allowed) = again.filter(|allowed| *allowed > now) {
+            return Err(NoCode::TooSoon(allowed));
+        }
+        let pauses =
+            requests.iter().filter(|request| request.way == way).filter_map(|request| request.not_before);
+        if let Some(allowed) = pauses.max().filter(|allowed| *allowed > now) {
+            return Err(NoCode::EnoughByThisWay(allowed));
+        }
+        let full = |times: Vec<Timestamp>, count: usize| {
+            let oldest = times.len().checked_sub(count).and_then(|index| times.get(index).copied());
+            oldest.map(|at| at + hour)
+        };
+        if let Some(allowed) = full(requests.iter().map(|request| request.at).collect(), CODES_PER_HOUR) {
+            return Err(NoCode::Enough(allowed));
+        }
+        let this_way = requests.iter().filter(|request| request.way == way).map(|request| request.at);
+        if let Some(allowed) = full(this_way.collect(), CODES_BY_ONE_WAY) {
+            return Err(NoCode::EnoughByThisWay(allowed));
+        }
+        requests.push(CodeRequest { at: now, way, settled: false, not_before: None });
+        Ok(())
+    }
+
+    /// The last code is not on its way any more, so that another one may be asked for at once; by the same way only
+    /// after `pause`, if Apple wants one.
+    pub(in crate::icloud) fn settle_code(&mut self, pause: Option<Duration>, now: Timestamp) {
+        if let Some(last) = self.code_requests.last_mut() {
+            last.settled = true;
+            if let Some(pause) = pause {
+                last.not_before = Some(now + SignedDuration::try_from(pause).unwrap_or(LONGEST).min(LONGEST));
+            }
+        }
     }
 }
 

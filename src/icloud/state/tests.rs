@@ -113,13 +113,54 @@ fn unattended_runs_have_a_budget() {
 }
 
 #[test]
-fn codes_are_asked_for_rarely() {
+fn codes_are_asked_for_half_a_minute_apart_by_whatever_way() {
     let mut record = Record::default();
-    for minute in [0, 1, 2, 3] {
-        assert_eq!(record.spend_code(at(minute)), Ok(()));
+    let after = |seconds: i64| at(0) + jiff::SignedDuration::from_secs(seconds);
+    assert_eq!(record.spend_code(Way::Device, at(0)), Ok(()));
+    for way in [Way::Device, Way::Sms] {
+        assert_eq!(record.spend_code(way, after(29)), Err(NoCode::TooSoon(after(30))), "{way:?}");
     }
-    assert_eq!(record.spend_code(at(4)), Err(at(60)));
-    assert_eq!(record.spend_code(at(60)), Ok(()));
+    assert_eq!(record.spend_code(Way::Sms, after(30)), Ok(()));
+    // What Apple refused is not on its way.
+    record.settle_code(None, after(30));
+    assert_eq!(record.spend_code(Way::Voice, after(31)), Ok(()));
+    // If Apple wants a pause, it is for this way only, and may be longer than the hour that is looked at.
+    record.settle_code(Some(Duration::from_secs(2 * 3600)), after(31));
+    assert_eq!(record.spend_code(Way::Device, after(32)), Ok(()));
+    record.settle_code(None, after(32));
+    let open = after(31) + jiff::SignedDuration::from_hours(2);
+    assert_eq!(record.spend_code(Way::Voice, at(119)), Err(NoCode::EnoughByThisWay(open)));
+    assert_eq!(record.spend_code(Way::Voice, at(121)), Ok(()));
+}
+
+#[test]
+fn codes_are_asked_for_again_three_times_an_hour_and_once_by_another_way() {
+    let (_dir, state) = state();
+    let spend = |way, minute| state.update(|record| record.spend_code(way, at(minute))).unwrap();
+    for minute in [0, 1, 2] {
+        assert_eq!(spend(Way::Device, minute), Ok(()));
+    }
+    assert_eq!(spend(Way::Device, 3), Err(NoCode::EnoughByThisWay(at(60))), "across restarts");
+    assert_eq!(spend(Way::Sms, 3), Ok(()));
+    assert_eq!(spend(Way::Sms, 4), Err(NoCode::Enough(at(60))));
+    assert_eq!(spend(Way::Voice, 4), Err(NoCode::Enough(at(60))));
+    assert_eq!(spend(Way::Device, 60), Ok(()), "the first one is an hour old");
+}
+
+#[test]
+fn pauses_are_jittered_within_a_quarter() {
+    let hours = |record: &mut Record| {
+        record.close(Door::SignIn, None, "throttled", at(0));
+        record.closed(Door::SignIn, at(0)).unwrap().0.duration_since(at(0)).as_secs_f64() / 3600.0
+    };
+    let firsts: Vec<f64> = (0..20).map(|_| hours(&mut Record::default())).collect();
+    assert!(firsts.iter().all(|pause| (1.0..=1.25).contains(pause)), "{firsts:?}");
+    assert!(firsts.iter().any(|pause| (pause - firsts[0]).abs() > f64::EPSILON), "{firsts:?}");
+    let mut record = Record::default();
+    let grown: Vec<f64> = (0..7).map(|_| hours(&mut record)).collect();
+    for (pause, full) in grown.iter().zip([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 48.0]) {
+        assert!((full..=(full * 1.25_f64).min(48.0)).contains(pause), "{grown:?}");
+    }
 }
 
 #[tokio::test]

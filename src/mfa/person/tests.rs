@@ -75,6 +75,40 @@ async fn a_wrong_code_is_said_to_those_who_wait() {
 }
 
 #[tokio::test]
+async fn phones_that_apple_names_later_can_be_wished_for() {
+    let (_runtime, exchange, mut person) = person(manners());
+    let first = waiting();
+    let reading = br#"{"trustedPhoneNumbers":[{"id":4,"obfuscatedNumber":"55"}],"noTrustedDevices":false}"#;
+    let again = Waiting { challenge: Challenge::read(reading), asked: None, last_error: None };
+    let device = Answer::Resend(Wish { method: exchange::Method::Device, phone: None });
+    let (step, ()) = tokio::join!(person.next(&first), async { exchange.answer(&device).unwrap() });
+    assert!(step.is_ok());
+    let text = Answer::Resend(Wish { method: exchange::Method::Sms, phone: Some(4) });
+    let (step, ()) = tokio::join!(person.next(&again), async {
+        assert_eq!(exchange.waiting().unwrap().unwrap().phones[0].id, 4);
+        exchange.answer(&text).unwrap();
+    });
+    assert!(matches!(step, Ok(Step::Ask(Method::Sms(4)))), "{step:?}");
+}
+
+#[test]
+fn whoever_waits_for_a_device_is_told_at_once_what_else_there_is() {
+    let (_runtime, _, person) = person(manners());
+    let with_phone = Challenge::read(br#"{"trustedPhoneNumbers":[{"id":4}],"noTrustedDevices":false}"#);
+    let said = |challenge: Challenge, asked: Method| {
+        let waiting = Waiting { challenge, asked: Some(asked), last_error: None };
+        instructions(&person.request(&waiting, waiting.asked.map(wish)), false)
+    };
+    let text = said(with_phone.clone(), Method::Device);
+    for part in ["Allow the sign-in", "icps mfa resend", "sms", "airplane mode"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = said(waiting().challenge, Method::Device);
+    assert!(text.contains("airplane mode") && !text.contains("sms"), "there is no phone: {text}");
+    assert!(!said(with_phone, Method::Sms(4)).contains("airplane mode"));
+}
+
+#[tokio::test]
 async fn impossible_wishes_are_refused_and_waiting_goes_on() {
     let (_runtime, exchange, mut person) = person(manners());
     let waiting = waiting();

@@ -19,6 +19,8 @@ pub struct AccountOptions {
     pub dsid: String,
     /// Where the account is kept: another number in the host of the photos database.
     pub partition: u32,
+    /// The common setup host answers 421; only the one of the account's partition serves it.
+    pub partition_only: bool,
     /// The side of the wall.
     pub region: Region,
     /// A client that asks on the wrong side of the wall is told so with status 302, not 200.
@@ -47,6 +49,10 @@ pub struct AccountOptions {
     pub repair: Repair,
     /// The password is answered with 409 in spite of a valid trust token; accountLogin then suffices.
     pub challenge_in_spite_of_trust: bool,
+    /// The answer to the password does not name the security keys; only the list does.
+    pub keys_told_late: bool,
+    /// The list says that no code is sent for a while (`securityCodeCooldown`).
+    pub cooling_down: bool,
     /// How much the servers insist on.
     pub strictness: Strictness,
     /// The account belongs to an organisation: it is refused.
@@ -82,6 +88,7 @@ impl Default for AccountOptions {
             full_name: "Jane Doe".to_owned(),
             dsid: "10203040506".to_owned(),
             partition: 61,
+            partition_only: false,
             region: Region::World,
             redirects: false,
             protocol: Protocol::S2k,
@@ -96,6 +103,8 @@ impl Default for AccountOptions {
             submit: SubmitAnswer::default(),
             repair: Repair::None,
             challenge_in_spite_of_trust: false,
+            keys_told_late: false,
+            cooling_down: false,
             strictness: Strictness::default(),
             managed: false,
             locked: false,
@@ -225,7 +234,7 @@ pub enum ListHtml {
 /// for there are clients in use that keep old nonces and leave headers out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Strictness {
-    /// Nonces that are not the latest are refused.
+    /// Nonces that are not the latest are refused, and so are attributes (which may be left out).
     pub nonces: bool,
     /// All headers of OAuth have to be there, and an origin.
     pub oauth: bool,

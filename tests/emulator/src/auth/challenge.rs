@@ -26,7 +26,7 @@ impl Turn<'_> {
     /// The body of the answer to the password when a second factor is needed.
     pub(super) fn challenge_body(&self) -> Value {
         match &self.account.options.second_factor {
-            SecondFactor::SecurityKeys(names) => self.keys(names),
+            SecondFactor::SecurityKeys(names) if !self.account.options.keys_told_late => self.keys(names),
             _ => json!({ "authType": "hsa2" }),
         }
     }
@@ -134,7 +134,7 @@ impl Turn<'_> {
             "tooManyCodesSent": self.too_many_texts(),
             "tooManyCodesValidated": locked,
             "securityCodeLocked": locked,
-            "securityCodeCooldown": false,
+            "securityCodeCooldown": self.account.options.cooling_down,
         })
     }
 

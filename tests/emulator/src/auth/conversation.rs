@@ -154,6 +154,10 @@ impl Conversation {
         self.session_id == session_id
     }
 
+    pub(super) fn has_attributes(&self, attributes: &str) -> bool {
+        self.attributes == attributes
+    }
+
     /// The second factor was passed or is not needed.
     pub(super) fn verified(&self) -> bool {
         matches!(self.stage, Stage::SignedIn | Stage::Repairing)

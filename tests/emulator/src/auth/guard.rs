@@ -82,6 +82,11 @@ pub(super) fn conversation(
         _ if strict => continued(account, request, scnt)?,
         _ => account.conversations.take_newest(scnt, client(request))?,
     };
+    let first_factor = matches!(request.kind, Kind::Init | Kind::Complete);
+    let attributes = request.header("x-apple-auth-attributes").filter(|_| strict && first_factor);
+    if attributes.is_some_and(|attributes| !conversation.has_attributes(attributes)) {
+        return Err(Lost::Stale);
+    }
     let lifetime = account.options.lifetimes.conversation;
     let begins = matches!(request.kind, Kind::Authorize | Kind::Federate | Kind::Init);
     if !begins && !conversation.verified() && conversation.touched + lifetime <= now {

@@ -11,6 +11,7 @@ use crate::reply::{self, Reply};
 pub struct Canned {
     status: u16,
     retry_after: Option<u64>,
+    header: Option<(&'static str, &'static str)>,
     content_type: Option<&'static str>,
     body: Bytes,
 }
@@ -21,6 +22,7 @@ impl Canned {
         Self {
             status,
             retry_after: None,
+            header: None,
             content_type: Some("application/json; charset=UTF-8"),
             body: body.to_string().into(),
         }
@@ -29,18 +31,31 @@ impl Canned {
     /// Any answer in HTML: an error page with 200 is met too.
     pub fn html(status: u16, title: &str) -> Self {
         let page = format!("<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>");
-        Self { status, retry_after: None, content_type: Some("text/html;charset=UTF-8"), body: page.into() }
+        Self {
+            status,
+            retry_after: None,
+            header: None,
+            content_type: Some("text/html;charset=UTF-8"),
+            body: page.into(),
+        }
     }
 
     /// A bare status.
     pub fn status(status: u16) -> Self {
-        Self { status, retry_after: None, content_type: None, body: Bytes::new() }
+        Self { status, retry_after: None, header: None, content_type: None, body: Bytes::new() }
     }
 
     /// Adds `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Adds a header of Apple's.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.header = Some((name, value));
         self
     }
 
@@ -88,6 +103,9 @@ impl Canned {
         let mut answer = reply::with_content(self.status, self.content_type, self.body.clone());
         if let Some(seconds) = self.retry_after {
             reply::set_header(&mut answer, "retry-after", &seconds.to_string());
+        }
+        if let Some((name, value)) = self.header {
+            reply::set_header(&mut answer, name, value);
         }
         answer
     }

@@ -40,6 +40,12 @@ pub(crate) fn answer(state: &State, request: &Request) -> Reply {
     if strict && !request.header("origin").is_some_and(|origin| HOME_ORIGINS.contains(&origin)) {
         return reply::status(403);
     }
+    let partition = account.options.partition.to_string();
+    if account.options.partition_only && !request.host.starts_with(&format!("p{partition}-")) {
+        let mut reply = reply::html(421, "<html><body>421 Misdirected Request</body></html>");
+        set_header(&mut reply, "x-apple-user-partition", &partition);
+        return reply;
+    }
     let now = state.clock.now();
     let cookies = CookieJar::for_host(&request.host);
     let mut turn = Turn { account: &mut account, request, cookies, now };
@@ -54,7 +60,7 @@ pub(crate) fn answer(state: &State, request: &Request) -> Reply {
     };
     turn.cookies.add_to(&mut reply);
     set_header(&mut reply, "x-apple-request-uuid", &random::uuid());
-    set_header(&mut reply, "x-apple-user-partition", &account.options.partition.to_string());
+    set_header(&mut reply, "x-apple-user-partition", &partition);
     reply
 }
 

@@ -294,3 +294,13 @@ async fn an_ordinary_account_gets_its_keys_for_the_asking() {
     assert_eq!(browser.post("requestPCS", json!({})).await.body["status"], "success");
     assert!(browser.cookie("X-APPLE-WEBAUTH-PCS-Photos").is_some());
 }
+
+#[tokio::test]
+async fn a_partition_may_want_its_own_host() {
+    let mut browser = Browser::new(true, |account| account.partition_only = true);
+    assert_eq!(browser.login().await.status, 421);
+    for (host, status) in [("p60-setup.icloud.com", 421), ("p61-setup.icloud.com", 200)] {
+        browser.host = host;
+        assert_eq!(browser.login().await.status, status, "{host}");
+    }
+}

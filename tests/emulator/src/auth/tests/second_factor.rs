@@ -212,6 +212,11 @@ async fn an_account_with_keys_tells_them_and_no_code_ever_comes() {
     assert_eq!(client.get("").await.body["fsaChallenge"]["rpId"], "apple.com");
     assert_eq!(client.put(PUSH, Value::Null).await.status, 202);
     assert_eq!(account.codes_arrived(), 0);
+
+    account.change(|account| account.keys_told_late = true);
+    let answer = client.sign_in("Correct-Horse-7!").await;
+    assert_eq!((answer.status, &answer.body["keyNames"]), (409, &Value::Null));
+    assert_eq!(client.get("").await.body["keyNames"][0], "Blue key");
 }
 
 #[tokio::test]

@@ -104,3 +104,18 @@ async fn a_client_that_looks_like_no_browser_gets_no_token() {
     client.headers.insert("origin", "https://www.icloud.com".parse().unwrap());
     assert_eq!(client.get("/2sv/trust").await.status, 204);
 }
+
+#[tokio::test]
+async fn attributes_may_be_left_out_but_not_be_old() {
+    let (state, _) = server(|_| {});
+    let mut client = Client::new(&state);
+    let path =
+        format!("/authorize/signin?client_id={}", client.headers["x-apple-widget-key"].to_str().unwrap());
+    let page = client.get(&path).await;
+    client.headers.insert("x-apple-auth-attributes", page.headers["x-apple-auth-attributes"].clone());
+    // The test's client never takes the newer ones: good for the first half, stale for the second.
+    assert_eq!(client.sign_in("Correct-Horse-7!").await.status, 401);
+    client.headers.remove("x-apple-auth-attributes");
+    client.headers.remove("scnt");
+    assert_eq!(client.sign_in("Correct-Horse-7!").await.status, 409);
+}
