@@ -45,6 +45,7 @@ impl World {
             credentials: Credentials::known(&username, password.into()),
             by_person: true,
             refresh_token: false,
+            prolong_trust: false,
             trust_token: None,
             legacy_login: false,
             notice: Arc::new(|_| {}),

@@ -89,6 +89,7 @@ pub(crate) struct World {
     pub(crate) by_person: bool,
     pub(crate) trust_token: Option<&'static str>,
     pub(crate) refresh_token: bool,
+    pub(crate) prolong_trust: bool,
     pub(crate) passwords_fetched: Arc<Mutex<u32>>,
     pub(crate) notices: Arc<Mutex<Vec<Notice>>>,
 }
@@ -106,6 +107,7 @@ impl World {
             by_person: true,
             trust_token: None,
             refresh_token: false,
+            prolong_trust: false,
             passwords_fetched: Arc::default(),
             notices: Arc::default(),
         }
@@ -149,6 +151,7 @@ impl World {
             },
             by_person: self.by_person,
             refresh_token: self.refresh_token,
+            prolong_trust: self.prolong_trust,
             trust_token: self.trust_token.map(SecretString::from),
             legacy_login: false,
             notice: Arc::new(move |notice| notices.lock().unwrap().push(*notice)),

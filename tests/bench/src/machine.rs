@@ -102,6 +102,7 @@ impl Machine {
             state,
             by_person: true,
             refresh_token: false,
+            prolong_trust: false,
             trust_token: None,
             legacy_login: false,
             notice: Arc::new(|_| {}),
