@@ -11,7 +11,7 @@ use super::output::print;
 use crate::icloud::{Overview, StateDir};
 use crate::mfa::exchange::{Exchange, Request};
 use crate::report::{LastRun, Outcome, duration};
-use crate::settings::Settings;
+use crate::settings::{Settings, for_account};
 
 /// Everything that `icps status` knows.
 #[derive(Debug, Serialize)]
@@ -42,7 +42,7 @@ pub(super) fn run(settings: &Settings, json: bool) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&status).unwrap_or_default();
         print(&text);
     } else {
-        print(status.text(Timestamp::now()));
+        print(for_account(settings.account.as_ref(), status.text(Timestamp::now())));
     }
     Ok(())
 }
