@@ -11,7 +11,7 @@ use super::output::print;
 use crate::icloud::{Overview, StateDir};
 use crate::mfa::exchange::{Exchange, Request};
 use crate::report::{LastRun, Outcome, duration};
-use crate::settings::{Settings, for_account};
+use crate::settings::{Settings, User, for_account};
 
 /// Everything that `icps status` knows.
 #[derive(Debug, Serialize)]
@@ -70,9 +70,13 @@ fn gather(settings: &Settings) -> Result<Status, Failure> {
 /// When the timer elapses next. `None` without systemd, or if it is not enabled.
 fn next_run(account: Option<&str>) -> Option<Timestamp> {
     let timer = account.map_or_else(|| "icps.timer".to_owned(), |name| format!("icps@{name}.timer"));
+    let manager = match User::current() {
+        User::Service => "--system",
+        User::Person => "--user",
+    };
     // `systemctl show` gives this time only in words.
     let output = Command::new("systemctl")
-        .args(["list-timers", "--all", "--output=json", "--", &timer])
+        .args([manager, "list-timers", "--all", "--output=json", "--", &timer])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()
