@@ -2,8 +2,11 @@
 
 pub(crate) mod accounts;
 pub(crate) mod codes;
+pub(crate) mod desktop;
 pub(crate) mod disk;
+pub(crate) mod failures;
 pub(crate) mod install;
+pub(crate) mod password;
 pub(crate) mod runs;
 pub(crate) mod token;
 pub(crate) mod upkeep;
