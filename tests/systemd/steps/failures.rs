@@ -5,6 +5,7 @@ use icloud_emulator::{Channel, Kind};
 use super::accounts::ALICES_SYNC;
 use super::runs::let_elapse;
 use crate::guest::Guest;
+use crate::journal::Moment;
 use crate::scene::Scene;
 use crate::terminal::Terminal;
 
@@ -39,7 +40,7 @@ pub(crate) fn try_again(scene: &Scene) {
     guest.wait_until("the run that is tried again succeeds", || {
         guest.property(SYNC, "ActiveState") == "inactive" && guest.property(SYNC, "Result") == "success"
     });
-    assert!(guest.entries(HANDLER, &begin).is_empty(), "nobody is told of what comes right by itself");
+    assert_eq!(told(guest, &begin), [""; 0], "of what comes right by itself, nobody is told");
 
     guest.shell(&format!("systemctl reset-failed {SYNC} || true"));
     let begin = guest.moment();
@@ -52,9 +53,9 @@ pub(crate) fn try_again(scene: &Scene) {
         "{}",
         guest.last_words()
     );
-    guest.hear(HANDLER, &begin, "that the sync has failed", |entry| {
-        entry.message() == "icps-sync has failed: icps-sync.service ended with 75"
-    });
+    let message = "icps-sync has failed: icps-sync.service ended with 75";
+    guest.hear(HANDLER, &begin, "that the sync has failed", |entry| entry.message() == message);
+    assert_eq!(told(guest, &begin), [message], "once, when it is given up");
     let explained = guest.shell(&format!("journalctl -x -u {SYNC}"));
     for part in ["Subject: Another process works on the library", "There are no stale locks"] {
         assert!(explained.contains(part), "{part}: {explained}");
@@ -66,6 +67,15 @@ pub(crate) fn try_again(scene: &Scene) {
          systemctl daemon-reload; systemctl reset-failed {SYNC}"
     ));
     guest.start_and_succeed(SYNC);
+}
+
+/// What the administrator was told since then.
+fn told(guest: &Guest, since: &Moment) -> Vec<String> {
+    let entries = guest.entries(HANDLER, since).into_iter();
+    entries
+        .filter(|entry| entry.field("SYSLOG_IDENTIFIER") == "echo")
+        .map(|entry| entry.message().to_owned())
+        .collect()
 }
 
 fn restarts(guest: &Guest, unit: &str) -> u32 {
