@@ -1,11 +1,12 @@
 //! The one place that turns every error into what the user reads, and into an exit code.
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use super::output::complain;
 use crate::exit::Exit;
 use crate::mfa::exchange;
-use crate::settings::CredentialError;
+use crate::settings::{AccountName, CredentialError, for_account};
 use crate::sync::Stopped;
 use crate::{events, icloud, library, settings};
 
@@ -15,7 +16,7 @@ pub(super) struct Failure {
     /// What failed, and why.
     pub(super) message: String,
     /// What to do about it, if the message does not say so.
-    pub(super) hint: Option<&'static str>,
+    pub(super) hint: Option<Cow<'static, str>>,
     /// How the program ends.
     pub(super) exit: Exit,
     /// The event in the journal.
@@ -28,8 +29,17 @@ impl Failure {
     }
 
     pub(super) fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+        self.hint = Some(hint.into());
         self
+    }
+
+    /// The same for the user of this account, whose commands and files have its name in them.
+    pub(super) fn of(self, account: Option<&AccountName>) -> Self {
+        Self {
+            message: for_account(account, self.message),
+            hint: self.hint.map(|hint| for_account(account, hint.into_owned()).into()),
+            ..self
+        }
     }
 
     fn event(mut self, event: &'static str) -> Self {
@@ -40,7 +50,10 @@ impl Failure {
     /// The message with its hint, as one sentence after the other.
     pub(super) fn text(&self) -> String {
         let message = sentence(&self.message);
-        self.hint.map_or_else(|| message.clone(), |hint| format!("{message} {}", sentence(hint)))
+        match &self.hint {
+            Some(hint) => format!("{message} {}", sentence(hint)),
+            None => message,
+        }
     }
 
     /// Tells a person at a terminal; for commands without a log.
@@ -55,7 +68,9 @@ impl Failure {
     }
 }
 
-const PASSWORD_HINT: &str = "store it as the systemd credential icps.password, or name a --password-file";
+const PASSWORD_HINT: &str = "store it as a credential of systemd: `icps setup` does that, and so does, as root, \
+     `systemd-ask-password -n | systemd-creds encrypt --name=icps.password.enc - \
+     /etc/credstore.encrypted/icps.password.enc`; or name a --password-file";
 
 /// The message and those of its causes, as far as they say something new.
 fn chain(error: &dyn Error) -> String {
@@ -90,7 +105,9 @@ impl From<CredentialError> for Failure {
     fn from(error: CredentialError) -> Self {
         let failure = Self::new(Exit::Config, &error);
         match error {
-            CredentialError::Missing { what: "password" } => failure.hint(PASSWORD_HINT),
+            CredentialError::Missing { what: "password" } | CredentialError::Unanswered { .. } => {
+                failure.hint(PASSWORD_HINT)
+            }
             CredentialError::Missing { .. } => failure.hint("set APPLE_ID_USER in the configuration file"),
             _ => failure,
         }
@@ -199,6 +216,25 @@ mod tests {
         assert_eq!(failure.text(), "Cannot use /state/session.json: permission denied.");
         let failure = Failure::from(exchange::Error::NobodyWaits);
         assert_eq!(failure.text(), "Nobody waits for a code. Start a sign-in with `icps token`.");
+    }
+
+    #[test]
+    fn an_account_with_a_name_is_told_its_own_commands() {
+        let alice = "alice".parse().ok();
+        let text = |failure: Failure| failure.of(alice.as_ref()).text();
+        let unanswered = text(icloud::Error::SecondFactorNeeded.into());
+        assert!(unanswered.contains("run `icps --account alice token` once"), "{unanswered}");
+        let nobody = text(exchange::Error::NobodyWaits.into());
+        assert_eq!(nobody, "Nobody waits for a code. Start a sign-in with `icps --account alice token`.");
+        let password = text(CredentialError::Missing { what: "password" }.into());
+        assert!(password.contains("--name=icps.alice.password.enc"), "{password}");
+        assert!(password.contains("/etc/credstore.encrypted/icps.alice.password.enc`"), "{password}");
+        let source = std::io::ErrorKind::PermissionDenied.into();
+        let denied = text(exchange::Error::Io { action: "read", path: "/x".into(), source }.into());
+        assert!(denied.contains("--unix-socket /run/icps/alice/mfa.sock"), "{denied}");
+
+        let unnamed = Failure::from(icloud::Error::SecondFactorNeeded).of(None).text();
+        assert!(unnamed.contains("run `icps token` once"), "{unnamed}");
     }
 
     #[test]

@@ -5,21 +5,23 @@ use secrecy::ExposeSecret;
 use super::failure::Failure;
 use super::output::print;
 use crate::mfa::exchange::{Answer, Error, Exchange, Method, Request, Wish};
-use crate::settings::{MfaCommand, Settings};
+use crate::settings::{MfaCommand, Settings, for_account};
 
 /// Hands over a code or the wish for one, or says who waits for what.
 pub(super) fn run(settings: &Settings, command: MfaCommand) -> Result<(), Failure> {
     let exchange = Exchange::new(&settings.directories.runtime);
     let waiting = exchange.waiting()?;
+    let account = settings.account.as_ref();
     match command {
         MfaCommand::Status => {
-            print(describe(waiting.as_ref()));
+            print(for_account(account, describe(waiting.as_ref())));
             return Ok(());
         }
         MfaCommand::Code(text) => {
             let request = waiting.ok_or(Error::NobodyWaits)?;
             exchange.answer(&Answer::Code(request.code(text.expose_secret())?))?;
-            print("The code was handed over; `icps mfa status` says so if another one is needed.");
+            let text = "The code was handed over; `icps mfa status` says so if another one is needed.";
+            print(for_account(account, text.to_owned()));
         }
         MfaCommand::Resend { method, phone } => {
             let request = waiting.ok_or(Error::NobodyWaits)?;
@@ -47,7 +49,7 @@ pub(super) fn describe(waiting: Option<&Request>) -> String {
             format!("Apple was asked for it: {} {phone}.", name(method))
         }
         Some(Wish { method, phone: None }) => format!("Apple was asked for it: {}.", name(method)),
-        None => "Apple was not asked for one yet: icps mfa resend device.".to_owned(),
+        None => "Apple was not asked for one yet: `icps mfa resend device`.".to_owned(),
     });
     let methods: Vec<_> = request.methods.iter().map(|method| name(*method)).collect();
     lines.push(format!("Ways to get one: {}.", methods.join(", ")));

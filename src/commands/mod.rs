@@ -42,7 +42,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Mfa(command) => mfa::run(&settings, command),
         Command::Status { json } => status::run(&settings, json),
         Command::Setup => {
-            return setup::run(&settings, &answers, &warnings).unwrap_or_else(Failure::say);
+            return setup::run(&settings, &answers, &warnings)
+                .unwrap_or_else(|failure| failure.of(settings.account.as_ref()).say());
         }
         Command::Archive { path } => {
             return Run::carry_out("archive", true, settings, &warnings, async |run| {
@@ -69,6 +70,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     match result {
         Ok(()) => Exit::Done,
-        Err(failure) => failure.say(),
+        Err(failure) => failure.of(settings.account.as_ref()).say(),
     }
 }

@@ -20,7 +20,7 @@ use crate::icloud::StateDir;
 use crate::report::{
     CrashReports, HealthCheck, LastRun, Log, Outcome, Screen, Service, duration, write_prometheus,
 };
-use crate::settings::Settings;
+use crate::settings::{Settings, for_account};
 
 /// systemd is promised an end within 10 s of SIGTERM; what is not over by then is abandoned. A download that is
 /// cut off continues where it was.
@@ -177,7 +177,8 @@ impl Run {
     }
 
     /// Says how it ended, and remembers it.
-    fn conclude(&self, ending: Ending) -> Exit {
+    fn conclude(&self, mut ending: Ending) -> Exit {
+        ending.message = for_account(self.settings.account.as_ref(), ending.message);
         let finished = Timestamp::now();
         let took = duration(Duration::try_from(finished.duration_since(self.started)).unwrap_or_default());
         let how = match ending.outcome {

@@ -15,7 +15,7 @@ use crate::library::legacy_trust_token;
 use crate::mfa::exchange::Exchange;
 use crate::mfa::{Manners, Person};
 use crate::report::{Service, duration};
-use crate::settings::{MfaPush, Settings};
+use crate::settings::{AccountName, MfaPush, Settings, for_account};
 use crate::{events, icloud};
 
 /// The file of the state directory that holds the captured traffic.
@@ -41,12 +41,13 @@ fn person(run: &Run, attended: bool) -> PersonSource {
         attended,
         timeout: settings.sign_in.mfa_timeout,
         terminal: !settings.logging.silent,
+        account: settings.account.clone(),
     };
     let exchange = Exchange::new(&settings.directories.runtime);
     let service = run.service.clone();
     Arc::new(move || {
         let service = service.clone();
-        Box::new(Person::new(exchange.clone(), manners, move |text| service.status(text)))
+        Box::new(Person::new(exchange.clone(), manners.clone(), move |text| service.status(text)))
     })
 }
 
@@ -87,12 +88,13 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
         refresh_token: sign_in.refresh_token,
         trust_token,
         legacy_login: sign_in.legacy,
-        notice: listener(run.service.clone()),
+        prolong_trust: run.name == "token",
+        notice: listener(run.service.clone(), run.settings.account.clone()),
     };
     Ok((options, client))
 }
 
-fn listener(service: Service) -> Arc<dyn Fn(&Notice) + Send + Sync> {
+fn listener(service: Service, account: Option<AccountName>) -> Arc<dyn Fn(&Notice) + Send + Sync> {
     Arc::new(move |notice| match notice {
         Notice::OtherSignIn => info!("Another process is signing in; waiting for it."),
         Notice::ApprovalWanted { until, first } => {
@@ -112,14 +114,19 @@ fn listener(service: Service) -> Arc<dyn Fn(&Notice) + Send + Sync> {
         }
         Notice::TrustExpires(when) => {
             let left = when.duration_since(Timestamp::now()).max(SignedDuration::ZERO).unsigned_abs();
-            warn!(
-                message_id = events::TOKEN_EXPIRES,
-                "The trust token expires in {}, on {}. Renew it with: icps token --refresh-token",
+            let text = format!(
+                "The trust token expires in {}, on {}. Renew it with `icps token --refresh-token`.",
                 duration(left),
                 local(*when)
             );
+            warn!(message_id = events::TOKEN_EXPIRES, "{}", for_account(account.as_ref(), text));
         }
         Notice::TrustProlonged => info!("Apple's trust was prolonged without a code."),
+        Notice::TrustKept => {
+            let text = "Apple did not prolong its trust, so the old one stays. `icps token --refresh-token` makes a \
+                        new one, with a code.";
+            warn!("{}", for_account(account.as_ref(), text.to_owned()));
+        }
         Notice::OtherWorld(region) => warn!("The account lives in another region; set REGION to {region:?}."),
         Notice::LegacyLoginIsGone => {
             warn!("--legacy-login has no effect any more: Apple has switched off that way to sign in.");
@@ -167,7 +174,7 @@ mod tests {
         let heard = Identities::default();
         let subscriber = tracing_subscriber::registry().with(heard.clone());
         tracing::subscriber::with_default(subscriber, || {
-            let hear = listener(Service::default());
+            let hear = listener(Service::default(), None);
             hear(&Notice::TrustExpires(Timestamp::now()));
             hear(&Notice::ApprovalWanted { until: Timestamp::now(), first: true });
         });

@@ -11,7 +11,7 @@ use super::output::print;
 use crate::icloud::{Overview, StateDir};
 use crate::mfa::exchange::{Exchange, Request};
 use crate::report::{LastRun, LastVerification, Outcome, count, duration, number};
-use crate::settings::Settings;
+use crate::settings::{Settings, User, for_account};
 
 /// Everything that `icps status` knows.
 #[derive(Debug, Serialize)]
@@ -43,7 +43,7 @@ pub(super) fn run(settings: &Settings, json: bool) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(&status).unwrap_or_default();
         print(&text);
     } else {
-        print(status.text(Timestamp::now()));
+        print(for_account(settings.account.as_ref(), status.text(Timestamp::now())));
     }
     Ok(())
 }
@@ -72,9 +72,13 @@ fn gather(settings: &Settings) -> Result<Status, Failure> {
 /// When the timer elapses next. `None` without systemd, or if it is not enabled.
 fn next_run(account: Option<&str>) -> Option<Timestamp> {
     let timer = account.map_or_else(|| "icps.timer".to_owned(), |name| format!("icps@{name}.timer"));
+    let manager = match User::current() {
+        User::Service => "--system",
+        User::Person => "--user",
+    };
     // `systemctl show` gives this time only in words.
     let output = Command::new("systemctl")
-        .args(["list-timers", "--all", "--output=json", "--", &timer])
+        .args([manager, "list-timers", "--all", "--output=json", "--", &timer])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()

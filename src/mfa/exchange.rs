@@ -120,7 +120,7 @@ pub enum Error {
     #[error("nobody waits for a code")]
     NobodyWaits,
     /// Somebody else waits already; two requests at a time would spoil each other's codes.
-    #[error("{waiter} waits for a code already; answer that one first (icps mfa status)")]
+    #[error("{waiter} waits for a code already; answer that one first (`icps mfa status`)")]
     Busy {
         /// Who waits, such as `process 4711`.
         waiter: String,

@@ -15,7 +15,7 @@ use super::exchange::{self, Answer, Error, Exchange, Request, Waiter, Wish};
 use super::terminal::Terminal;
 use crate::events;
 use crate::icloud::{Challenge, Method, Phone, SecondFactor, Step, Unanswered, Waiting};
-use crate::settings::MfaPush;
+use crate::settings::{AccountName, MfaPush, for_account};
 
 /// What a person who forgot how it goes is told.
 const HELP: &str =
@@ -28,6 +28,7 @@ pub struct Person {
     push: MfaPush,
     attended: bool,
     timeout: Duration,
+    account: Option<AccountName>,
     status: Box<dyn Fn(&str) + Send>,
     terminal: Option<Terminal>,
     conversation: Option<Conversation>,
@@ -42,7 +43,7 @@ struct Conversation {
 }
 
 /// Who may be asked, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manners {
     /// Who asks Apple for a code.
     pub push: MfaPush,
@@ -52,6 +53,8 @@ pub struct Manners {
     pub timeout: Duration,
     /// Whether the terminal may be used, if there is one.
     pub terminal: bool,
+    /// Whose code it is; the commands that hand it over name a further account.
+    pub account: Option<AccountName>,
 }
 
 impl fmt::Debug for Person {
@@ -63,9 +66,18 @@ impl fmt::Debug for Person {
 impl Person {
     /// The person behind that exchange. `status` hears what is being waited for.
     pub fn new(exchange: Exchange, manners: Manners, status: impl Fn(&str) + Send + 'static) -> Self {
-        let Manners { push, attended, timeout, terminal } = manners;
+        let Manners { push, attended, timeout, terminal, account } = manners;
         let terminal = terminal.then(Terminal::open).flatten();
-        Self { exchange, push, attended, timeout, status: Box::new(status), terminal, conversation: None }
+        Self {
+            exchange,
+            push,
+            attended,
+            timeout,
+            account,
+            status: Box::new(status),
+            terminal,
+            conversation: None,
+        }
     }
 
     /// Opens the request, or tells those who see it what came of their last step.
@@ -83,7 +95,8 @@ impl Person {
             if let Some(error) = &waiting.last_error {
                 warn!("{error}");
             } else {
-                info!("{}", instructions(&conversation.request, self.terminal.is_some()));
+                let text = instructions(&conversation.request, self.terminal.is_some());
+                info!("{}", for_account(self.account.as_ref(), text));
             }
             return Ok(());
         }
@@ -95,11 +108,12 @@ impl Person {
                 None
             }
             Err(error) => {
-                warn!("Nobody can be asked for a code: {error}.");
+                let text = format!("Nobody can be asked for a code: {error}.");
+                warn!("{}", for_account(self.account.as_ref(), text));
                 return Err(Unanswered::NobodyThere);
             }
         };
-        let text = instructions(&request, self.terminal.is_some());
+        let text = for_account(self.account.as_ref(), instructions(&request, self.terminal.is_some()));
         info!(message_id = events::MFA_WANTED, "{text}");
         if let Some(error) = &request.last_error {
             warn!("{error}");
@@ -243,7 +257,7 @@ fn otherwise(request: &Request, resend: &str) -> String {
     if !matches!(request.asked, Some(Wish { method: exchange::Method::Device, .. })) {
         return String::new();
     }
-    let text = if request.phones.is_empty() { String::new() } else { format!("{resend} sms, or ") };
+    let text = if request.phones.is_empty() { String::new() } else { format!("{resend}, or ") };
     format!(
         " If nothing pops up: {text}put an iPhone into airplane mode and take the code from its Settings (your \
          name, Sign-In & Security, Get Verification Code)."
@@ -262,8 +276,8 @@ fn wish(method: Method) -> Wish {
 /// What the person should do, in one line: here, if there is a terminal, or by the command that hands over codes.
 fn instructions(request: &Request, here: bool) -> String {
     let digits = request.digits;
-    let hand_over = if here { "type them here" } else { "hand them over: icps mfa CODE" };
-    let resend = if here { "type" } else { "icps mfa resend" };
+    let hand_over = if here { "type them here" } else { "hand them over with `icps mfa CODE`" };
+    let resend = |method| if here { format!("type {method}") } else { format!("`icps mfa resend {method}`") };
     let number = |id: Option<u32>| {
         let phone = request.phones.iter().find(|phone| Some(phone.id) == id);
         phone.map_or_else(|| "the phone".to_owned(), |phone| phone.number.clone())
@@ -279,16 +293,18 @@ fn instructions(request: &Request, here: bool) -> String {
             format!("Apple calls {} and says {digits} digits; {hand_over}", number(phone))
         }
         None if request.methods.contains(&exchange::Method::Device) => format!(
-            "Apple was not asked to send it yet; to ask: {resend} device. Once {digits} digits are shown, {hand_over}"
+            "Apple was not asked to send it yet; to ask: {}. Once {digits} digits are shown, {hand_over}",
+            resend("device")
         ),
         None => format!(
-            "Apple was not asked to send it yet; to ask: {resend} sms, for one of the phones {}. Once {digits} \
+            "Apple was not asked to send it yet; to ask: {}, for one of the phones {}. Once {digits} \
              digits are there, {hand_over}",
+            resend("sms"),
             request.phone_list()
         ),
     };
     let until = request.until.to_zoned(TimeZone::system()).strftime("%H:%M");
-    let otherwise = otherwise(request, resend);
+    let otherwise = otherwise(request, &resend("sms"));
     format!("A code is needed to sign in. {how}.{otherwise} Waiting until {until}.")
 }
 

@@ -7,12 +7,13 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use secrecy::SecretString;
-use tracing::warn;
-use zeroize::{Zeroize, Zeroizing};
+use tracing::{info, warn};
+use zeroize::Zeroizing;
 
 use super::error::Origin;
 use super::layers::Layers;
@@ -21,6 +22,12 @@ use super::warn_if_readable_by_others;
 
 /// A password is never longer; a larger file is not one.
 const MAX_SECRET: u64 = 4096;
+
+/// Behind it, `icps-password@.service` runs `systemd-ask-password`. Only root may put questions to systemd's agents,
+/// which the service is not.
+const ASKING_SOCKET: &str = "/run/icps/password.sock";
+/// Longer than the unit waits for an answer.
+const ASKING_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// The sources of user name and password, in the order in which they are asked.
 #[derive(Debug, Clone)]
@@ -31,8 +38,9 @@ pub struct Credentials {
     username_files: Vec<PathBuf>,
     password_files: Vec<PathBuf>,
     password_file: Option<PathBuf>,
-    /// Whether systemd started the process, so that systemd may be asked.
-    service: bool,
+    /// Where to have a person asked: only of a service, as others have a terminal or nobody, and not of one that a
+    /// timer started, as nobody waits for its questions.
+    asking_socket: Option<PathBuf>,
 }
 
 /// Why there is no user name or password.
@@ -56,6 +64,12 @@ pub enum CredentialError {
         /// Why.
         source: io::Error,
     },
+    /// Nobody answered systemd's question.
+    #[error("nobody answered the question for the {what}")]
+    Unanswered {
+        /// The password.
+        what: &'static str,
+    },
     /// No source has one, and there is nobody to ask.
     #[error("there is no {what}")]
     Missing {
@@ -76,6 +90,7 @@ impl Credentials {
             Some((_, Origin::File(path, _))) => warn_if_readable_by_others(path, warnings),
             _ => {}
         }
+        let is_set = |name| (layers.environment)(name).is_some();
         let directory = (layers.environment)("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty());
         Self {
             username: layers.text(&USERNAME).map(|(name, _)| name.trim().to_owned()),
@@ -83,7 +98,8 @@ impl Credentials {
             username_files: credential_files(directory.as_ref(), account, "username"),
             password_files: credential_files(directory.as_ref(), account, "password"),
             password_file: layers.text(&PASSWORD_FILE).map(|(path, _)| PathBuf::from(path.as_str())),
-            service: (layers.environment)("INVOCATION_ID").is_some(),
+            asking_socket: (is_set("INVOCATION_ID") && !is_set("TRIGGER_UNIT"))
+                .then(|| PathBuf::from(ASKING_SOCKET)),
         }
     }
 
@@ -132,8 +148,8 @@ impl Credentials {
             let text = rpassword::prompt_password(&question).map(Zeroizing::new);
             return secret(&text.map_err(|source| CredentialError::Terminal { what: WHAT, source })?);
         }
-        match self.service.then(|| ask_systemd(&question)).flatten() {
-            Some(text) => secret(&text),
+        match self.asking_socket.as_deref().and_then(|socket| UnixStream::connect(socket).ok()) {
+            Some(socket) => answer_from(&socket),
             None => Err(CredentialError::Missing { what: WHAT }),
         }
     }
@@ -201,21 +217,63 @@ fn prompt_line(question: &str) -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// Asks whoever answers systemd's questions. `None` if nobody may be asked, or nobody answers.
-fn ask_systemd(question: &str) -> Option<Zeroizing<String>> {
-    let output = Command::new("systemd-ask-password")
-        .args(["--no-tty", "--icon=dialog-password", "--id=icps:password", "--"])
-        .arg(question)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let mut output = match output {
-        Ok(output) if output.status.success() => output,
-        _ => return None,
-    };
-    let text = std::str::from_utf8(&output.stdout)
-        .ok()
-        .map(|text| Zeroizing::new(text.trim_end_matches('\n').to_owned()));
-    output.stdout.zeroize();
-    text
+/// Waits for the person whom systemd asks at the other end.
+fn answer_from(socket: &UnixStream) -> Result<SecretString, CredentialError> {
+    info!(
+        "The password is not stored, so systemd asks for it. To answer, as root: systemd-tty-ask-password-agent"
+    );
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_SECRET).unwrap_or_default()));
+    let answer = socket
+        .set_read_timeout(Some(ASKING_TIMEOUT))
+        .and_then(|()| socket.take(MAX_SECRET).read_to_string(&mut text));
+    match (answer, text.trim_end_matches('\n')) {
+        (Err(_), _) | (_, "") => Err(CredentialError::Unanswered { what: "password" }),
+        (Ok(_), password) => Ok(SecretString::from(password)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn answered(bytes: &[u8]) -> Result<SecretString, CredentialError> {
+        let (here, mut there) = UnixStream::pair().unwrap();
+        there.write_all(bytes).unwrap();
+        drop(there);
+        answer_from(&here)
+    }
+
+    #[test]
+    fn the_password_is_what_the_person_types() {
+        assert_eq!(answered(b" Correct Horse \n").unwrap().expose_secret(), " Correct Horse ");
+        assert_eq!(answered(b"x").unwrap().expose_secret(), "x");
+    }
+
+    #[test]
+    fn no_answer_is_no_password() {
+        for nothing in [&b""[..], b"\n", b"\xff\n"] {
+            assert!(matches!(answered(nothing), Err(CredentialError::Unanswered { .. })), "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_service_that_a_person_started_has_somebody_asked() {
+        let asks = |set: &[&str]| {
+            let environment = |name: &str| set.contains(&name).then(|| OsString::from("x"));
+            let layers = Layers {
+                command_line: Default::default(),
+                environment: &environment,
+                file: None,
+                refused: Default::default(),
+            };
+            Credentials::new(&layers, None, &mut Vec::new()).asking_socket.is_some()
+        };
+        assert!(asks(&["INVOCATION_ID"]));
+        assert!(!asks(&["INVOCATION_ID", "TRIGGER_UNIT"]));
+        assert!(!asks(&[]));
+    }
 }

@@ -34,6 +34,8 @@ pub use directories::{Directories, SERVICE_USER};
 pub use error::{BadValue, Error, Origin};
 pub use values::{AccountName, Limit, LogLevel, MaxDelete, MfaPush, Rate, Region, SentryDsn, Threads};
 
+pub(crate) use values::for_account;
+
 use layers::{ConfigFile, Layers};
 use options::Setting;
 use values::{Days, MfaTimeout, Patience, Size, WebAddress};

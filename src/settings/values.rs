@@ -351,6 +351,16 @@ impl AccountName {
     }
 }
 
+/// A text for the user of an account: what it names (commands, in backquotes, the timer, the receiver's socket,
+/// credentials) as a further account calls it.
+pub(crate) fn for_account(account: Option<&AccountName>, text: String) -> String {
+    let Some(AccountName(name)) = account else { return text };
+    text.replace("`icps ", &format!("`icps --account {name} "))
+        .replace("icps.timer", &format!("icps@{name}.timer"))
+        .replace("/run/icps/mfa.sock", &format!("/run/icps/{name}/mfa.sock"))
+        .replace("icps.password", &format!("icps.{name}.password"))
+}
+
 impl FromStr for AccountName {
     type Err = &'static str;
 

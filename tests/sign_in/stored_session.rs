@@ -122,6 +122,43 @@ async fn trust_is_prolonged_in_good_time_without_a_code() {
 }
 
 #[tokio::test]
+async fn trust_is_prolonged_on_request_however_much_is_left() {
+    let mut world = World::new(|_| {});
+    let before = world.set_up().await.trust_expiry().unwrap();
+    world.sign_in(&mut world.person([])).await.unwrap();
+    assert_eq!(world.seen(Kind::Trust), 0, "nobody asked for it");
+
+    world.prolong_trust = true;
+    world.emulator.account().change(|account| account.lifetimes.trust *= 2);
+    for times in 1..=2 {
+        let account = world.sign_in(&mut world.person([])).await.unwrap();
+        assert_eq!((world.seen(Kind::Trust), world.costs()), (times, [0, 0, 0]));
+        assert!(account.trust_expiry().unwrap() > before);
+    }
+    assert!(world.notices.lock().unwrap().contains(&Notice::TrustProlonged));
+}
+
+#[tokio::test]
+async fn a_request_to_prolong_trust_that_fails_changes_nothing() {
+    let mut world = World::new(|_| {});
+    world.set_up().await;
+    let mut before = serde_json::Value::Null;
+    world.edit_session(|session| before = session.clone());
+    world.prolong_trust = true;
+    for what in [Effect::Answer(Canned::html(503, "no")), Effect::Reset] {
+        world.emulator.faults().clear();
+        world.emulator.faults().add(Fault { on: Selector::Kind(Kind::Trust), when: When::Always, what });
+        world.sign_in(&mut world.person([])).await.unwrap();
+        world.edit_session(|session| {
+            for part in ["trust_token", "session_token", "cookies"] {
+                assert_eq!(session[part], before[part], "{part}");
+            }
+        });
+        assert_eq!(world.notices.lock().unwrap().last(), Some(&Notice::TrustKept));
+    }
+}
+
+#[tokio::test]
 async fn trust_that_cannot_be_prolonged_is_kept_and_warned_about() {
     let world = World::new(|_| {});
     world.set_up().await;

@@ -136,6 +136,7 @@ pub(crate) struct World {
     pub(crate) trust_token: Option<&'static str>,
     pub(crate) refresh_token: bool,
     pub(crate) legacy_login: bool,
+    pub(crate) prolong_trust: bool,
     pub(crate) passwords_fetched: Arc<Mutex<u32>>,
     pub(crate) notices: Arc<Mutex<Vec<Notice>>>,
 }
@@ -154,6 +155,7 @@ impl World {
             trust_token: None,
             refresh_token: false,
             legacy_login: false,
+            prolong_trust: false,
             passwords_fetched: Arc::default(),
             notices: Arc::default(),
         }
@@ -201,6 +203,7 @@ impl World {
             approval_timeout: std::time::Duration::from_secs(300),
             person: None,
             refresh_token: self.refresh_token,
+            prolong_trust: self.prolong_trust,
             trust_token: self.trust_token.map(SecretString::from),
             legacy_login: self.legacy_login,
             notice: Arc::new(move |notice| notices.lock().unwrap().push(*notice)),

@@ -19,8 +19,9 @@ pub(crate) const BOOKWORM: Release = Release { codename: "bookworm", version: "1
 pub(crate) const TRIXIE: Release =
     Release { codename: "trixie", version: "13", environment: &[("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")] };
 
-/// What a small server has, and what the tests use themselves.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,curl,ca-certificates,procps";
+/// What a small server has, what a user's manager needs, and what the tests use themselves.
+const PACKAGES: &str =
+    "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,curl,ca-certificates,procps";
 
 impl Release {
     /// A system of its own in `directory`, which must not exist yet.

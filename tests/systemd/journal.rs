@@ -26,6 +26,13 @@ impl Entry {
     pub(crate) fn message(&self) -> &str {
         self.field("MESSAGE")
     }
+
+    /// An entry in a line of JSON. `journalctl --after-cursor` of Debian 12 would leave out the first that matches, so
+    /// the entry at the moment itself is read too, and is none.
+    fn after(Moment(cursor): &Moment, line: &str) -> Option<Self> {
+        let entry = Self(serde_json::from_str(line).ok()?);
+        (entry.field("__CURSOR") != cursor).then_some(entry)
+    }
 }
 
 impl Guest {
@@ -38,8 +45,8 @@ impl Guest {
     /// What a unit, and systemd about it, said since then.
     pub(crate) fn entries(&self, unit: &str, since: &Moment) -> Vec<Entry> {
         let Moment(cursor) = since;
-        let text = self.shell(&format!("journalctl --unit='{unit}' --after-cursor='{cursor}' --output=json"));
-        text.lines().map(|line| Entry(serde_json::from_str(line).unwrap())).collect()
+        let text = self.shell(&format!("journalctl --unit='{unit}' --cursor='{cursor}' --output=json"));
+        text.lines().filter_map(|line| Entry::after(since, line)).collect()
     }
 
     /// The same as text.
@@ -59,7 +66,7 @@ impl Guest {
         let Moment(cursor) = since;
         // Without a reader it ends at the next entry, at the latest when its time is up.
         let follow = format!(
-            "exec timeout {} journalctl --follow --no-tail --unit='{unit}' --after-cursor='{cursor}' --output=json",
+            "exec timeout {} journalctl --follow --no-tail --unit='{unit}' --cursor='{cursor}' --output=json",
             PATIENCE.as_secs()
         );
         let mut reader = self.command(&follow).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
@@ -77,7 +84,7 @@ impl Guest {
             let Ok(line) = receive.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
                 break None;
             };
-            let Ok(entry) = serde_json::from_str(&line).map(Entry) else { continue };
+            let Some(entry) = Entry::after(since, &line) else { continue };
             if is_it(&entry) {
                 break Some(entry);
             }

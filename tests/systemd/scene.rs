@@ -81,16 +81,17 @@ impl Scene {
     /// Leads services to Apple the way an administrator leads them through a proxy, with a drop-in.
     pub(crate) fn lead_to_apple(&self, account: &Account, drop_in: &str) {
         let authority = std::fs::read_to_string(account.apple.ca_file()).unwrap();
-        let file = if account.name.is_empty() {
-            AUTHORITY.to_owned()
-        } else {
-            format!("{AUTHORITY}.{}", account.name)
-        };
-        self.guest.write(&file, &authority);
-        let proxy = account.apple.proxy_url();
-        let text = format!("[Service]\nEnvironment=HTTPS_PROXY={proxy} SSL_CERT_FILE={file}\n");
+        self.guest.write(&account.authority(), &authority);
+        let text = format!("[Service]\nEnvironment={}\n", account.environment());
         self.guest.write(&format!("/etc/systemd/system/{drop_in}"), &text);
     }
+}
+
+/// Asks a receiver of codes; the status of its answer is in a line of its own.
+pub(crate) fn curl(socket: &str, method: &str, path: &str) -> String {
+    format!(
+        "curl -sS -m 20 -w '\\n%{{http_code}}' --unix-socket {socket} -X {method} 'http://localhost{path}'"
+    )
 }
 
 fn apple(account: AccountOptions, library: LibrarySpec) -> Emulator {
@@ -100,6 +101,12 @@ fn apple(account: AccountOptions, library: LibrarySpec) -> Emulator {
 impl Account {
     fn socket(&self) -> String {
         Path::new("/run/icps").join(self.name).join("mfa.sock").display().to_string()
+    }
+
+    /// Where the administrator puts the authority of the proxy that leads there.
+    fn authority(&self) -> String {
+        let suffix = if self.name.is_empty() { "" } else { "." };
+        format!("{AUTHORITY}{suffix}{}", self.name)
     }
 
     /// Asks the receiver with curl, as a user of the system: its answer, and the status of it.
@@ -112,10 +119,7 @@ impl Account {
     }
 
     pub(crate) fn curl(&self, method: &str, path: &str) -> String {
-        let socket = self.socket();
-        format!(
-            "curl -sS -m 20 -w '\\n%{{http_code}}' --unix-socket {socket} -X {method} 'http://localhost{path}'"
-        )
+        curl(&self.socket(), method, path)
     }
 
     /// The code that arrives there, as one more than so many have arrived before.
@@ -145,7 +149,7 @@ impl Account {
 
     /// The environment of a command by hand, which no drop-in reaches.
     pub(crate) fn environment(&self) -> String {
-        format!("HTTPS_PROXY={} SSL_CERT_FILE={AUTHORITY}", self.apple.proxy_url())
+        format!("HTTPS_PROXY={} SSL_CERT_FILE={}", self.apple.proxy_url(), self.authority())
     }
 
     /// How many files have been fetched from Apple since the statistics were reset.

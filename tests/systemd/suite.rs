@@ -20,7 +20,9 @@ use std::time::Instant;
 
 use image::Release;
 use scene::Scene;
-use steps::{accounts, archive, codes, disk, install, runs, scrub, token, upkeep};
+use steps::{
+    accounts, archive, codes, desktop, disk, failures, install, password, runs, scrub, token, upkeep,
+};
 
 #[test]
 fn debian_12() {
@@ -66,15 +68,21 @@ const STORY: &[(&str, Step)] = &[
     ("add an account", |scene| accounts::add(scene)),
     ("sync two accounts, one with a text message", |scene| accounts::sync_side_by_side(scene)),
     ("start two syncs at once, and stop in the middle", |scene| runs::meet_and_stop(scene)),
+    ("take the lock by force", |scene| runs::take_by_force(scene)),
     ("let the timer elapse", |scene| runs::elapse(scene)),
     ("archive an album", |scene| archive::archive(scene)),
+    ("try again what may come right", |scene| failures::try_again(scene)),
+    ("give no code", |scene| failures::give_no_code(scene)),
     ("reboot in the middle of a sync", runs::reboot),
     ("renew the trust token", |scene| token::renew(scene)),
     ("find and repair damage", |scene| scrub::find_and_repair(scene)),
+    ("ask for the password", |scene| password::ask(scene)),
+    ("sync as a user", |scene| desktop::sync_as_a_user(scene)),
     ("move the library, change the schedule", disk::move_library),
     ("fill the disk", |scene| disk::fill(scene)),
     ("take the disk away", disk::take_away),
     ("upgrade", |scene| upkeep::upgrade(scene)),
+    ("remove", |scene| upkeep::remove(scene)),
     ("purge", |scene| upkeep::purge(scene)),
 ];
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::guest::{Guest, PATIENCE};
 
@@ -62,7 +62,19 @@ impl Terminal {
 
     /// Waits for the end of the command: its exit status, and the rest of what it showed.
     pub(crate) fn finish(mut self) -> (Option<i32>, String) {
-        let status = self.child.wait().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            while let Ok(bytes) = self.screen.recv_timeout(Duration::from_millis(100)) {
+                self.shown.push_str(&String::from_utf8_lossy(&bytes));
+            }
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                panic!("the command does not end:\n{}", self.shown);
+            }
+        };
         while let Ok(bytes) = self.screen.recv() {
             self.shown.push_str(&String::from_utf8_lossy(&bytes));
         }

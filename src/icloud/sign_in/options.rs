@@ -52,6 +52,8 @@ pub struct SignInOptions {
     pub person: Option<PersonSource>,
     /// Forget the stored trust first.
     pub refresh_token: bool,
+    /// Prolong Apple's trust although much of it may be left.
+    pub prolong_trust: bool,
     /// A trust token that the user gives; used once, then replaced by its successors.
     pub trust_token: Option<SecretString>,
     /// The user asked for the sign-in without SRP. Apple has switched it off; the answer is a notice.
@@ -78,6 +80,8 @@ pub enum Notice {
     TrustExpires(Timestamp),
     /// Apple's trust was prolonged without a code.
     TrustProlonged,
+    /// Apple did not prolong its trust, although that was asked for.
+    TrustKept,
     /// The account lives in another world than the configured one; it is followed there.
     OtherWorld(Region),
     /// The sign-in without SRP, which the user asked for, is switched off at Apple; SRP is used.

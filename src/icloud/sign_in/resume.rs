@@ -67,24 +67,30 @@ impl Flow {
     /// one has worked; a failure is no failure of the run.
     pub(super) async fn prolong_trust(&self) {
         let now = Timestamp::now();
+        let wanted = self.options.prolong_trust;
         let before = self.client.session(|session| {
             let is_due =
                 session.trust_expiry().is_some_and(|expiry| expiry.duration_since(now) < PROLONG_BELOW);
             let is_new = session.trust_tried_at.is_none_or(|tried| now.duration_since(tried) > PROLONG_GAP);
-            if !is_due || !is_new {
+            if !wanted && !(is_due && is_new) {
                 return None;
             }
             session.trust_tried_at = Some(now);
             Some((session.trust_token.clone(), session.trusted_at))
         });
         let Some(before) = before else { return };
-        match self.try_to_prolong().await {
-            Ok(true) => return self.notify(&Notice::TrustProlonged),
-            Ok(false) => tracing::debug!("the trust was not prolonged"),
-            Err(error) => tracing::debug!(%error, "the trust was not prolonged"),
+        let prolonged = self.try_to_prolong().await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the trust was not prolonged");
+            false
+        });
+        if prolonged {
+            return self.notify(&Notice::TrustProlonged);
         }
         // Only the trust: nonces and session token are worth nothing any more once Apple has sent newer ones.
         self.client.session(|session| (session.trust_token, session.trusted_at) = before);
+        if wanted {
+            self.notify(&Notice::TrustKept);
+        }
     }
 
     async fn try_to_prolong(&self) -> Result<bool, Error> {

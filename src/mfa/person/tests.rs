@@ -6,7 +6,13 @@ use tempfile::TempDir;
 use super::*;
 
 fn manners() -> Manners {
-    Manners { push: MfaPush::Auto, attended: true, timeout: Duration::from_secs(20), terminal: false }
+    Manners {
+        push: MfaPush::Auto,
+        attended: true,
+        timeout: Duration::from_secs(20),
+        terminal: false,
+        account: None,
+    }
 }
 
 fn person(manners: Manners) -> (TempDir, Exchange, Person) {
@@ -153,6 +159,21 @@ async fn the_status_says_what_is_waited_for() {
     let unasked = Waiting { asked: None, ..waiting() };
     assert!(person.next(&unasked).await.is_err());
     assert!(heard.lock().unwrap().contains("icps mfa resend device"), "{heard:?}");
+}
+
+#[tokio::test]
+async fn an_account_with_a_name_is_told_to_name_it() {
+    let runtime = TempDir::new().unwrap();
+    let heard = Arc::new(Mutex::new(String::new()));
+    let ear = Arc::clone(&heard);
+    let manners = Manners { timeout: Duration::from_millis(1), account: "alice".parse().ok(), ..manners() };
+    let mut person =
+        Person::new(Exchange::new(runtime.path()), manners, move |text| ear.lock().unwrap().push_str(text));
+    let unasked = Waiting { asked: None, ..waiting() };
+    assert!(person.next(&unasked).await.is_err());
+    for command in ["`icps --account alice mfa resend device`", "`icps --account alice mfa CODE`"] {
+        assert!(heard.lock().unwrap().contains(command), "{command}: {heard:?}");
+    }
 }
 
 #[test]

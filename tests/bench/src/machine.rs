@@ -105,6 +105,7 @@ impl Machine {
             approval_timeout: std::time::Duration::from_secs(300),
             person: None,
             refresh_token: false,
+            prolong_trust: false,
             trust_token: None,
             legacy_login: false,
             notice: Arc::new(|_| {}),

@@ -22,9 +22,12 @@ pub(crate) fn sync_with_a_code(scene: &Scene) {
         guest.property("icps-sync.service", "StatusText").contains("icps mfa CODE")
     });
     assert!(guest.shell("systemctl status icps-sync.service || true").contains("icps mfa CODE"));
-    assert!(
-        guest.shell("journalctl -x -u icps-sync.service").contains("Subject: Apple wants a second factor")
-    );
+    let explained = guest.shell("journalctl -x -u icps-sync.service");
+    for part in
+        ["Subject: Apple wants a second factor", "icps mfa resend device", "start over with \"icps token\""]
+    {
+        assert!(explained.contains(part), "{part}: {explained}");
+    }
     assert!(guest.shell("icps mfa status").contains("device"), "{}", guest.shell("icps mfa status"));
 
     // Another user cannot even reach the receiver.

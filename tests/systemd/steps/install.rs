@@ -21,11 +21,23 @@ pub(crate) fn install_with_apt(scene: &Scene) {
     assert_eq!(guest.property("icps-mfa.socket", "ActiveState"), "active");
     assert_eq!(guest.property("icps-mfa.socket", "UnitFileState"), "enabled");
     assert_eq!(guest.shell("stat --format='%U:%G %a' /run/icps/mfa.sock"), "root:_icps 660");
-    // Nothing runs before there is a configuration.
+    assert_eq!(guest.shell("stat --format='%U:%G %a' /run/icps/password.sock"), "_icps:_icps 600");
+    // Nothing that could sign in runs before there is a configuration.
     for timer in ["icps.timer", "icps-verify.timer"] {
         assert_eq!(guest.property(timer, "UnitFileState"), "disabled", "{timer}");
-        assert_eq!(guest.property(timer, "ActiveState"), "inactive", "{timer}");
     }
+    for unit in [
+        "icps.timer",
+        "icps-verify.timer",
+        "icps-sync.service",
+        "icps-token.service",
+        "icps-verify.service",
+        "icps-mfa.service",
+    ] {
+        assert_eq!(guest.property(unit, "ActiveState"), "inactive", "{unit}");
+        assert_eq!(guest.property(unit, "ConditionTimestampMonotonic"), "0", "{unit} has been started");
+    }
+    assert_eq!(guest.shell("journalctl --quiet --identifier=icps --identifier=icps-mfa"), "");
     guest.shell(&format!("useradd --groups _icps {MEMBER}; useradd {STRANGER}"));
 }
 
@@ -44,6 +56,7 @@ pub(crate) fn judge_units(scene: &Scene) {
         ("icps-verify@alice.service", 1.1),
         ("icps-mfa.service", 0.2),
         ("icps-mfa@alice.service", 0.2),
+        ("icps-password@1.service", 0.5),
     ] {
         let exposure = exposure(guest, unit);
         println!("    {unit}: exposure {exposure}");

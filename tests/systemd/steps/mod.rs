@@ -3,8 +3,11 @@
 pub(crate) mod accounts;
 pub(crate) mod archive;
 pub(crate) mod codes;
+pub(crate) mod desktop;
 pub(crate) mod disk;
+pub(crate) mod failures;
 pub(crate) mod install;
+pub(crate) mod password;
 pub(crate) mod runs;
 pub(crate) mod scrub;
 pub(crate) mod token;

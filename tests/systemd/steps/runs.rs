@@ -30,6 +30,14 @@ pub(crate) fn meet_and_stop(scene: &Scene) {
     for part in ["locked by PID", &first, SYNC] {
         assert!(said(&second).contains(part), "{part}: {}", said(&second));
     }
+    let third = guest.try_shell(&format!(
+        "systemd-run --quiet --wait --collect --unit=another -p User=_icps -p StateDirectory=icps \
+         -p RuntimeDirectory=icps -p RuntimeDirectoryPreserve=yes env {} icps sync",
+        jane.environment()
+    ));
+    let third_said = guest.messages("another.service", &begin);
+    assert_eq!(third.status.code(), Some(75), "{third_said}");
+    assert!(third_said.contains(&format!("locked by PID {first} ({SYNC})")), "{third_said}");
 
     guest.shell(&format!("systemctl stop {SYNC}"));
     assert_eq!(guest.property(SYNC, "Result"), "success", "{}", guest.last_words());
@@ -50,6 +58,25 @@ fn go_on(scene: &Scene) {
     let sent = jane.apple.statistics().bytes_sent();
     assert!(sent < LARGE, "{sent} bytes came, as if nothing had been there");
     library::assert_complete(&scene.library(jane), jane.apple.library());
+}
+
+/// Somebody is sure that the unit hangs, and takes its lock. The unit leaves that lock alone, and can be stopped.
+pub(crate) fn take_by_force(scene: &Scene) {
+    let (guest, jane) = (&scene.guest, &scene.jane);
+    jane.add_photos(HANGS);
+    guest.shell(&format!("systemctl start --no-block {SYNC}"));
+    scene.wait_for_the_middle(jane);
+    jane.apple.faults().clear();
+    let forced = guest.try_shell(&format!("{} icps sync --force", jane.environment()));
+    assert_eq!(forced.status.code(), Some(0), "{}", said(&forced));
+    assert!(said(&forced).contains("lock of the library is taken by force"), "{}", said(&forced));
+    library::assert_complete(&scene.library(jane), jane.apple.library());
+    assert_eq!(guest.property(SYNC, "ActiveState"), "activating", "it hangs on");
+
+    guest.shell(&format!("systemctl stop {SYNC}"));
+    assert_eq!(guest.property(SYNC, "Result"), "success", "{}", guest.last_words());
+    library::assert_complete(&scene.library(jane), jane.apple.library());
+    guest.start_and_succeed(SYNC);
 }
 
 /// The timer elapses by itself, and there is something new.

@@ -1,5 +1,7 @@
 //! The trust token is renewed.
 
+use std::time::Duration;
+
 use icloud_emulator::Channel;
 
 use crate::scene::Scene;
@@ -7,14 +9,21 @@ use crate::terminal::Terminal;
 
 pub(crate) fn renew(scene: &Scene) {
     let (guest, jane) = (&scene.guest, &scene.jane);
-    // Signed in already, so the unit needs nobody.
-    let begin = guest.moment();
+    // Signed in already, so the unit needs nobody, and has the trust prolonged.
+    let (begin, before) = (guest.moment(), trust_expiry(scene));
+    trust_longer(scene);
+    let arrived = jane.apple.account().codes_arrived();
     guest.start_and_succeed("icps-token.service");
     let said = guest.messages("icps-token.service", &begin);
-    assert!(said.contains("session.json") && said.contains("expires on"), "{said}");
+    for part in ["prolonged without a code", "session.json", "expires on"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(trust_expiry(scene) > before, "{before}");
+    assert_eq!(jane.apple.account().codes_arrived(), arrived);
 
     // From scratch, as the journal advises when the token is about to expire.
     let before = trust_expiry(scene);
+    trust_longer(scene);
     let arrived = jane.apple.account().codes_arrived();
     let command = format!("env {} icps token --refresh-token", jane.environment());
     let mut terminal = Terminal::run(guest, &command);
@@ -31,6 +40,11 @@ pub(crate) fn renew(scene: &Scene) {
     assert_eq!(guest.shell("stat --format='%U %a' /var/lib/icps/session.json"), "_icps 600");
     // What was written by hand is good for the service.
     guest.start_and_succeed("icps-sync.service");
+}
+
+/// Apple trusts for longer from now on, so that a new trust ends visibly later.
+fn trust_longer(scene: &Scene) {
+    scene.jane.apple.account().change(|account| account.lifetimes.trust += Duration::from_secs(86_400));
 }
 
 fn trust_expiry(scene: &Scene) -> String {
