@@ -153,6 +153,19 @@ fn an_approval_is_waited_for_aloud_and_not_asked_for_again_while_it_lasts() {
 }
 
 #[test]
+fn who_waits_for_an_approval_can_be_asked_to_stop() {
+    let machine = machine(LibrarySpec::plain(30));
+    let mut status = Status::new(&machine);
+    let run = Status::start(&machine, &["sync"]);
+    status.wait_for("approve the access to the photos on a trusted device");
+    let asked = Instant::now();
+    let pid = nix::unistd::Pid::from_raw(run.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    Run::from(run.wait_with_output().unwrap()).expect(0).says("Stopped on request");
+    assert!(asked.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
 fn an_hour_that_ends_in_the_middle_stops_the_run_and_the_next_one_resumes_exactly_there() {
     let machine = machine(LibrarySpec::plain(400).sizes(20_000, 40_000));
     let account = machine.emulator.account();

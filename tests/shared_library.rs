@@ -105,6 +105,19 @@ fn one_that_appears_is_mirrored_and_one_that_vanishes_loses_nothing_without_a_de
 }
 
 #[test]
+fn one_that_is_suddenly_empty_loses_nothing_without_a_decision() {
+    let machine = machine(SharedLibrary::Participant(30));
+    machine.sync().expect(0);
+    let before = picture(&machine.library());
+    let photos = visible(&machine, ZoneKind::Shared);
+    assert!(photos.iter().all(|asset| machine.emulator.library().delete(*asset)));
+    machine.sync().expect(5).says("shows no photo in the Shared Photo Library");
+    assert_eq!(picture(&machine.library()), before);
+    machine.run(&["sync", "--max-delete", "100%"]).expect(0);
+    machine.assert_mirrored();
+}
+
+#[test]
 fn a_photo_that_changes_its_library_is_moved_on_disk_there_and_back() {
     for shared in BOTH {
         let machine = machine(shared);

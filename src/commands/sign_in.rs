@@ -74,16 +74,16 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
     let name = username.clone();
     let password = Arc::new(move || source.password(&name).map_err(|error| error.to_string()));
     let by_person = occasion::is_by_person(&directories.state);
+    let asks_devices = match sign_in.mfa_push {
+        MfaPush::Auto => by_person,
+        MfaPush::Always => true,
+        MfaPush::Never => false,
+    };
     let options = SignInOptions {
         state,
         credentials: Credentials { username, password },
         by_person,
-        asks_devices: match sign_in.mfa_push {
-            MfaPush::Auto => by_person,
-            MfaPush::Always => true,
-            MfaPush::Never => false,
-        },
-        approval_timeout: sign_in.mfa_timeout,
+        approval: asks_devices.then_some(sign_in.mfa_timeout),
         person: None,
         refresh_token: sign_in.refresh_token,
         trust_token,

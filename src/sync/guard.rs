@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::Policy;
-use super::plan::{Amount, Download, Plan};
+use super::plan::{Amount, DeletionReason, Download, Plan};
 use crate::model::{LocalLibrary, Problem, RemoteLibrary, Zone};
 use crate::settings::MaxDelete;
 
@@ -40,6 +40,8 @@ pub enum HeldReason {
     RemoteEmpty,
     /// The server does not speak of this zone at all, and the disk has files of it.
     ZoneGone(Zone),
+    /// The server shows not one asset of this zone, and the disk has files of it that would be lost.
+    ZoneEmpty(Zone),
     /// More files than the limit allows.
     TooMany(MaxDelete),
 }
@@ -78,11 +80,15 @@ fn objection(
     if remote.assets.is_empty() {
         return Some(HeldReason::RemoteEmpty);
     }
-    let unheard_of = |zone: &Zone| !remote.zones.iter().any(|tally| tally.zone == *zone);
-    let gone = Zone::ALL.into_iter().filter(unheard_of);
-    for zone in gone {
-        if deletions.iter().any(|deletion| deletion.key.zone == zone) {
+    for zone in Zone::ALL {
+        let mut lost = deletions.iter().filter(|deletion| deletion.key.zone == zone).peekable();
+        if lost.peek().is_some() && !remote.zones.iter().any(|tally| tally.zone == zone) {
             return Some(HeldReason::ZoneGone(zone));
+        }
+        // What belongs elsewhere by now is not lost.
+        let is_lost = lost.any(|deletion| deletion.reason == DeletionReason::Gone);
+        if is_lost && !remote.assets.iter().any(|asset| asset.zone == zone) {
+            return Some(HeldReason::ZoneEmpty(zone));
         }
     }
     let (count, present) = (deletions.len() as u64, local.files.len() as u64);
@@ -140,13 +146,17 @@ impl fmt::Display for Held {
                 )?;
             }
             HeldReason::ZoneGone(zone) => {
-                let library = match zone {
-                    Zone::Primary => "personal library",
-                    Zone::Shared => "Shared Photo Library",
-                };
+                let library = title(*zone);
                 write!(
                     f,
                     "nothing is deleted: iCloud no longer shows the {library}, and {files} of {of} files would go"
+                )?;
+            }
+            HeldReason::ZoneEmpty(zone) => {
+                let library = title(*zone);
+                write!(
+                    f,
+                    "nothing is deleted: iCloud shows no photo in the {library}, and {files} of {of} files would go"
                 )?;
             }
             HeldReason::TooMany(limit) => {
@@ -158,6 +168,13 @@ impl fmt::Display for Held {
             }
         }
         f.write_str("; if this is meant, let it through once with --max-delete 100%")
+    }
+}
+
+fn title(zone: Zone) -> &'static str {
+    match zone {
+        Zone::Primary => "personal library",
+        Zone::Shared => "Shared Photo Library",
     }
 }
 
@@ -285,7 +302,22 @@ mod tests {
         assert_eq!(held.reason, HeldReason::ZoneGone(Zone::Shared));
         assert!(held.needs_decision());
         remote.zones.push(ZoneTally { zone: Zone::Shared, counted: 0, listed: 0 });
+        let held = verdict(&remote, &shared, MaxDelete::default()).held.unwrap();
+        assert_eq!(held.reason, HeldReason::ZoneEmpty(Zone::Shared));
+        assert!(held.to_string().contains("Shared Photo Library") && held.needs_decision());
+        let mut one_left = remote.assets[0].clone();
+        (one_left.zone, one_left.files[0].checksum) = (Zone::Shared, key(Zone::Shared, 2).checksum);
+        remote.assets.push(one_left);
         assert_eq!(verdict(&remote, &shared, MaxDelete::default()).held, None);
+    }
+
+    #[test]
+    fn a_zone_whose_photos_all_moved_away_is_no_loss() {
+        let shared = local(Zone::Shared, 3);
+        let mut remote = remote(3);
+        remote.zones.push(ZoneTally { zone: Zone::Shared, counted: 0, listed: 0 });
+        let verdict = verdict(&remote, &shared, MaxDelete::default());
+        assert_eq!((verdict.held, verdict.plan.files.relocations.len()), (None, 3));
     }
 
     #[test]

@@ -50,7 +50,7 @@ async fn what_is_still_being_uploaded_waits_and_is_named_with_its_contents() {
     world.assert_complete(&remote);
     assert_eq!(remote.problems.len(), 1);
     assert!(!blocked(&remote) && remote.problems[0].subject.contains(&uploading.record));
-    let pending: Vec<_> = remote.pending.iter().map(|checksum| checksum.to_base64()).collect();
+    let pending: Vec<_> = remote.pending.iter().map(icps::model::Checksum::to_base64).collect();
     assert!(uploading.files.iter().all(|file| pending.contains(&file.checksum)), "{pending:?}");
 
     library.set_uploading(uploading.asset, false);

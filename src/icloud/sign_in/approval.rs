@@ -10,6 +10,8 @@ use crate::icloud::error::Error;
 
 /// The cookies that open the photos.
 const COOKIES: [&str; 2] = ["X-APPLE-WEBAUTH-PCS-Photos", "X-APPLE-WEBAUTH-PCS-Sharing"];
+/// How long is waited for the keys where no device may be asked, and one has approved the access already.
+const UNASKED: Duration = Duration::from_secs(60);
 /// How soon is looked whether a device has answered; each look waits twice as long as the one before,
 const FIRST_POLL: Duration = Duration::from_secs(1);
 /// up to this.
@@ -28,14 +30,14 @@ impl Flow {
     /// Asks for the approval, and waits for it. Where nothing may pop up on a device, only an approval that was
     /// given earlier helps: nobody could give another one, so that there is nothing to wait for.
     pub(super) async fn request_approval(&self) -> Result<(), Error> {
-        let until = Timestamp::now() + self.options.approval_timeout;
+        let until = Timestamp::now() + self.options.approval.unwrap_or(UNASKED);
         let state = self.approval_call("requestWebAccessState", &json!({})).await?;
         if says(&state, "isICDRSDisabled", false) {
             return Ok(());
         }
         let mut said = false;
         if says(&state, "isDeviceConsentedForPCS", false) {
-            if !self.options.asks_devices {
+            if self.options.approval.is_none() {
                 return Err(Error::ApprovalNeeded);
             }
             self.approval_call("enableDeviceConsentForPCS", &json!({})).await?;

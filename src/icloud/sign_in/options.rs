@@ -44,10 +44,9 @@ pub struct SignInOptions {
     /// Whether a person started this run. Unattended runs have a small budget of sign-ins with the password, and
     /// stop at a second factor that nobody answered before.
     pub by_person: bool,
-    /// Whether a trusted device may be asked for the approval that Advanced Data Protection wants.
-    pub asks_devices: bool,
-    /// How long such an approval is waited for.
-    pub approval_timeout: Duration,
+    /// How long is waited for the approval of a trusted device, which Advanced Data Protection wants; `None` if no
+    /// device may be asked for it.
+    pub approval: Option<Duration>,
     /// Whom to ask for a code when the session that a person's run has begun with turns out to be over.
     pub person: Option<PersonSource>,
     /// Forget the stored trust first.

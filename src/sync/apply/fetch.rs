@@ -222,8 +222,10 @@ impl<S: Source> Fetch<'_, S> {
         let download = self.located.download;
         let wish = wish(self.context, &download).ok_or(Failure::Vanished)?;
         let found = self.context.source.locate(download.key.zone, &[wish]).await.map_err(|error| {
-            let of_shared = download.key.zone == Zone::Shared && error.is_of_one_library();
-            if of_shared || error.is_of_one_list() {
+            // Trouble with the shared library shall not keep the personal one from its backup.
+            if download.key.zone == Zone::Shared && error.is_of_one_library() {
+                Failure::File(error.to_string())
+            } else if error.is_of_one_list() {
                 Failure::Transport(error.to_string())
             } else {
                 Failure::Run(error)

@@ -7,7 +7,7 @@ use super::oddities;
 use super::record::{Album, AlbumKind, Uuid};
 use super::rng::{Rng, hex};
 use super::spec::{AlbumSpec, LibrarySpec, SharedLibrary};
-use super::zone::{Area, Zone, ZoneKind, at, index_of};
+use super::zone::{Area, Presence, Zone, ZoneKind, at, index_of};
 
 /// How many assets are made at a time, so that a large library needs little more memory than its records.
 const BATCH: usize = 50_000;
@@ -64,7 +64,9 @@ fn foreign_zones(me: &str, rng: &mut Rng) -> Vec<Zone> {
     ] {
         let name = unique(prefix, rng);
         let mut zone = zone(name, area, rng);
-        zone.deleted = prefix == "SharedSync";
+        if prefix == "SharedSync" {
+            zone.presence = Presence::Deleted;
+        }
         zones.push(zone);
     }
     zones.push(zone("PrimarySync".to_owned(), Area::Shared, rng));

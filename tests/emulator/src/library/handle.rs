@@ -7,7 +7,7 @@ use super::kind::{Edit, Name, NewAsset};
 use super::record::AlbumKind;
 use super::rng::Rng;
 use super::spec::LibrarySpec;
-use super::zone::{Area, Zone, ZoneKind, at};
+use super::zone::{Area, Presence, Zone, ZoneKind, at};
 use crate::clock::Clock;
 
 /// All zones of the account.
@@ -37,17 +37,6 @@ impl Library {
 pub struct AssetRef {
     pub(crate) zone: ZoneKind,
     pub(crate) index: u32,
-}
-
-/// Whether a library is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// It is listed and can be read.
-    Listed,
-    /// It is listed as deleted.
-    Deleted,
-    /// Nothing speaks of it.
-    Absent,
 }
 
 /// An album or folder of `PrimarySync`.
@@ -245,7 +234,7 @@ impl LibraryHandle {
     pub fn set_library_missing(&self, missing: bool) {
         let library = &mut *self.write();
         let position = library.position(ZoneKind::Primary);
-        library.zones[position].deleted = missing;
+        library.zones[position].presence = if missing { Presence::Absent } else { Presence::Listed };
     }
 
     /// Lets the account join or leave the shared library.
@@ -258,7 +247,7 @@ impl LibraryHandle {
         library.database_sequence += 1;
         let sequence = library.database_sequence;
         let zone = &mut library.zones[position];
-        (zone.deleted, zone.unlisted) = (presence == Presence::Deleted, presence == Presence::Absent);
+        zone.presence = presence;
         zone.database_sequence = sequence;
     }
 

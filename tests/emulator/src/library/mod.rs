@@ -20,12 +20,12 @@ mod view;
 pub(crate) mod zone;
 
 pub use file::{Checksum, Content, Family, File};
-pub use handle::{AlbumRef, AssetRef, LibraryHandle, Presence};
+pub use handle::{AlbumRef, AssetRef, LibraryHandle};
 pub use kind::{Edit, Form, Name, NewAsset};
 pub use rng::Rng;
 pub use spec::{AlbumSpec, LibrarySpec, SharedLibrary, Shares};
 pub use view::{AlbumView, AssetView, FileView};
-pub use zone::{Area, ZoneKind};
+pub use zone::{Area, Presence, ZoneKind};
 
 pub(crate) use handle::Library;
 pub(crate) use rng::mix;

@@ -96,6 +96,17 @@ impl List {
     }
 }
 
+/// Whether a library is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is listed and can be read.
+    Listed,
+    /// It is listed as deleted.
+    Deleted,
+    /// Nothing speaks of it.
+    Absent,
+}
+
 /// A library or other zone of the account.
 #[derive(Debug)]
 pub(crate) struct Zone {
@@ -104,10 +115,7 @@ pub(crate) struct Zone {
     pub(crate) area: Area,
     pub(crate) owner: String,
     pub(crate) device: String,
-    /// Whether the zone is only a memory: listed, but marked as deleted.
-    pub(crate) deleted: bool,
-    /// Whether the lists of zones do not show it at all.
-    pub(crate) unlisted: bool,
+    pub(crate) presence: Presence,
     /// `CheckIndexingState`: state and progress.
     pub(crate) indexing: (String, i64),
     /// Whether album lists show hidden members too.
@@ -146,8 +154,7 @@ impl Zone {
             kind,
             area,
             owner,
-            deleted: false,
-            unlisted: false,
+            presence: Presence::Listed,
             device: super::rng::hex(&rng.bytes::<32>()).to_ascii_uppercase(),
             indexing: ("FINISHED".into(), 100),
             hidden_in_albums: false,
@@ -168,7 +175,7 @@ impl Zone {
 
     /// Whether it can be read.
     pub(crate) fn is_there(&self) -> bool {
-        !self.deleted && !self.unlisted
+        self.presence == Presence::Listed
     }
 
     pub(crate) fn list(&self, list: List) -> &RankIndex {

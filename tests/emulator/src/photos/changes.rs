@@ -7,7 +7,7 @@ use super::fields::Wanted;
 use super::scribe::zone_id;
 use super::{Call, find_zone, spoil};
 use crate::library::feed::{BadToken, Feed, decode_token, encode_token};
-use crate::library::zone::{Zone, ZoneKind};
+use crate::library::zone::{Presence, Zone};
 
 /// `zones/list`: the zones of an area.
 pub(crate) fn zones(call: &Call<'_>) -> Value {
@@ -32,13 +32,12 @@ pub(crate) fn database(call: &Call<'_>, body: &Value) -> Result<Value, Refusal> 
 
 fn of_area<'a>(call: &'a Call<'_>) -> impl Iterator<Item = &'a Zone> {
     let zones = call.library.zones.iter().filter(|zone| zone.area == call.area);
-    // An account without iCloud Photos has no `PrimarySync` at all.
-    zones.filter(|zone| !(zone.unlisted || zone.deleted && zone.kind == ZoneKind::Primary))
+    zones.filter(|zone| zone.presence != Presence::Absent)
 }
 
 fn entry(zone: &Zone, with_token: bool) -> Value {
     let mut entry = json!({"zoneID": zone_id(zone)});
-    if zone.deleted {
+    if zone.presence == Presence::Deleted {
         entry["deleted"] = true.into();
     } else if with_token {
         entry["syncToken"] = zone.feed.token().into();
