@@ -97,6 +97,11 @@ async fn prepare(run: &Run) -> Result<(SignInOptions, Client), Failure> {
 fn listener(service: Service, account: Option<AccountName>) -> Arc<dyn Fn(&Notice) + Send + Sync> {
     Arc::new(move |notice| match notice {
         Notice::OtherSignIn => info!("Another process is signing in; waiting for it."),
+        Notice::CodeLater(when) => {
+            let left =
+                duration(when.duration_since(Timestamp::now()).max(SignedDuration::ZERO).unsigned_abs());
+            info!("Apple was asked for a code just now; it is asked for another one in {left}.");
+        }
         Notice::ApprovalWanted { until, first } => {
             let text = format!(
                 "Advanced Data Protection is on: approve the access to the photos on a trusted device, until {}",

@@ -10,12 +10,15 @@ use super::auth::{Auth, real_status};
 use super::factor::{Method, SecondFactor, Step, Unanswered, Waiting};
 use super::reading::Reading;
 use super::setup::Standing;
-use super::{Answer, Flow};
+use super::{Answer, Flow, Notice};
 use crate::icloud::error::Error;
 use crate::icloud::state::{Door, NoCode, Way};
 
 /// Wrong codes until the sign-in is given up: after a handful, Apple locks.
 const TRIES: u32 = 3;
+
+/// How often a run looks whether it is its turn to ask for a code.
+const TURN_POLL: Duration = Duration::from_millis(500);
 
 /// What became of a code.
 enum Checked {
@@ -83,6 +86,7 @@ impl Flow {
         if let Some(why) = flags_against_sending(&reading) {
             waiting.last_error = Some(why.to_owned());
         } else if let Some(method) = factor.first_request(&waiting.challenge) {
+            self.wait_for_turn().await?;
             self.ask(method, &mut waiting).await?;
         }
         let mut wrong = 0;
@@ -107,6 +111,19 @@ impl Flow {
                 }
             }
         }
+    }
+
+    /// A run that follows close on another one waits before it asks for its own first code.
+    async fn wait_for_turn(&self) -> Result<(), Error> {
+        let mut said = false;
+        while let Some(allowed) = self.record().await?.code_under_way(Timestamp::now()) {
+            if !said {
+                self.notify(&Notice::CodeLater(allowed));
+                said = true;
+            }
+            tokio::time::sleep(TURN_POLL).await;
+        }
+        Ok(())
     }
 
     async fn unanswered(&self, reason: Unanswered) -> Result<Error, Error> {

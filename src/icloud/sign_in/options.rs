@@ -66,6 +66,8 @@ pub struct SignInOptions {
 pub enum Notice {
     /// Another process is signing in; this one waits.
     OtherSignIn,
+    /// Apple was asked for a code just now, by a run before; this one asks at this time.
+    CodeLater(Timestamp),
     /// A trusted device asks for the approval that Advanced Data Protection wants.
     ApprovalWanted {
         /// So long it is waited for.

@@ -214,10 +214,10 @@ impl Record {
         requests.retain(|request| {
             request.at <= now && (now.duration_since(request.at) < hour || request.not_before > Some(now))
         });
-        let again = requests.iter().rev().find(|request| !request.settled).map(|last| last.at + CODE_GAP);
-        if let Some(allowed) = again.filter(|allowed| *allowed > now) {
+        if let Some(allowed) = self.code_under_way(now) {
             return Err(NoCode::TooSoon(allowed));
         }
+        let requests = &mut self.code_requests;
         let pauses =
             requests.iter().filter(|request| request.way == way).filter_map(|request| request.not_before);
         if let Some(allowed) = pauses.max().filter(|allowed| *allowed > now) {
@@ -236,6 +236,12 @@ impl Record {
         }
         requests.push(CodeRequest { at: now, way, settled: false, not_before: None });
         Ok(())
+    }
+
+    /// Until when a code that Apple was asked for may be on its way, so that none is asked for again.
+    pub(in crate::icloud) fn code_under_way(&self, now: Timestamp) -> Option<Timestamp> {
+        let last = self.code_requests.iter().rev().find(|request| !request.settled && request.at <= now)?;
+        Some(last.at + CODE_GAP).filter(|allowed| *allowed > now)
     }
 
     /// The last code is not on its way any more, so that another one may be asked for at once; by the same way only
