@@ -234,6 +234,8 @@ fn answer_from(socket: &UnixStream) -> Result<SecretString, CredentialError> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::collections::HashMap;
     use std::io::Write;
 
     use secrecy::ExposeSecret;
@@ -265,10 +267,10 @@ mod tests {
         let asks = |set: &[&str]| {
             let environment = |name: &str| set.contains(&name).then(|| OsString::from("x"));
             let layers = Layers {
-                command_line: Default::default(),
+                command_line: HashMap::default(),
                 environment: &environment,
                 file: None,
-                refused: Default::default(),
+                refused: RefCell::default(),
             };
             Credentials::new(&layers, None, &mut Vec::new()).asking_socket.is_some()
         };

@@ -36,6 +36,7 @@ impl Credentials {
 
 /// What a sign-in is given.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct SignInOptions {
     /// Where the session and the memory of failures are.
     pub state: StateDir,

@@ -72,7 +72,7 @@ impl Flow {
             let is_due =
                 session.trust_expiry().is_some_and(|expiry| expiry.duration_since(now) < PROLONG_BELOW);
             let is_new = session.trust_tried_at.is_none_or(|tried| now.duration_since(tried) > PROLONG_GAP);
-            if !wanted && !(is_due && is_new) {
+            if !(wanted || is_due && is_new) {
                 return None;
             }
             session.trust_tried_at = Some(now);

@@ -121,6 +121,7 @@ fn refuse(guest: &Guest, what: &str) {
     let begin = guest.moment();
     assert!(!guest.try_shell(&format!("systemctl start {SYNC}")).status.success(), "{what}");
     assert_eq!(guest.exit_status(SYNC), "5", "{what}: {}", guest.messages(SYNC, &begin));
+    assert_eq!(guest.property(SYNC, "SubState"), "failed", "{what}: it is not tried again");
     assert!(guest.messages(SYNC, &begin).contains("Is the disk mounted"), "{}", guest.messages(SYNC, &begin));
     assert_eq!(guest.shell(&format!("find {DISK} -type f | wc -l")), "0", "{what} stays as it was");
 }
