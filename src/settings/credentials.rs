@@ -11,6 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::termios::{self, LocalFlags, SetArg};
 use secrecy::SecretString;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
@@ -145,8 +146,10 @@ impl Credentials {
         }
         let question = format!("Password of {username}: ");
         if on_terminal() {
-            let text = rpassword::prompt_password(&question).map(Zeroizing::new);
-            return secret(&text.map_err(|source| CredentialError::Terminal { what: WHAT, source })?);
+            return secret(
+                &prompt_hidden(&question)
+                    .map_err(|source| CredentialError::Terminal { what: WHAT, source })?,
+            );
         }
         match self.asking_socket.as_deref().and_then(|socket| UnixStream::connect(socket).ok()) {
             Some(socket) => answer_from(&socket),
@@ -215,6 +218,19 @@ fn prompt_line(question: &str) -> io::Result<String> {
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
     Ok(line.trim().to_owned())
+}
+
+/// Asks on the terminal without showing the answer: the echo ends before the question is there, so that even what is
+/// typed at once is not seen.
+pub(crate) fn prompt_hidden(question: &str) -> io::Result<Zeroizing<String>> {
+    let terminal = fs::File::open("/dev/tty")?;
+    let before = termios::tcgetattr(&terminal)?;
+    let mut silent = before.clone();
+    silent.local_flags.remove(LocalFlags::ECHO);
+    termios::tcsetattr(&terminal, SetArg::TCSANOW, &silent)?;
+    let typed = rpassword::prompt_password(question).map(Zeroizing::new);
+    termios::tcsetattr(&terminal, SetArg::TCSANOW, &before)?;
+    typed
 }
 
 /// Waits for the person whom systemd asks at the other end.

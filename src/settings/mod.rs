@@ -28,7 +28,7 @@ pub(crate) use answers::written_variables;
 pub use answers::{Answer, Answers};
 pub use cli::{Command, MfaCommand, definition};
 pub use credentials::{CredentialError, Credentials};
-pub(crate) use credentials::{credential_ids, on_terminal};
+pub(crate) use credentials::{credential_ids, on_terminal, prompt_hidden};
 pub(crate) use directories::User;
 pub use directories::{Directories, SERVICE_USER};
 pub use error::{BadValue, Error, Origin};

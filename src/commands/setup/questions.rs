@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::error::Error;
 use crate::commands::output::complain;
 use crate::settings::options::Setting;
-use crate::settings::{Answer, on_terminal};
+use crate::settings::{Answer, on_terminal, prompt_hidden};
 
 /// The questions of a setup.
 pub(super) struct Questions {
@@ -143,6 +143,6 @@ fn line(question: &str) -> Result<String, Error> {
 
 /// A line that is not shown; `None` if it is empty.
 fn hidden(question: &str) -> Result<Option<SecretString>, Error> {
-    let typed = rpassword::prompt_password(question).map_err(|_| Error::Declined)?;
-    Ok((!typed.is_empty()).then(|| SecretString::from(typed)))
+    let typed = prompt_hidden(question).map_err(|_| Error::Declined)?;
+    Ok((!typed.is_empty()).then(|| SecretString::from(typed.as_str())))
 }
