@@ -128,6 +128,7 @@ impl Sight {
 }
 
 /// A machine with a state directory, and Apple.
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub(crate) struct World {
     pub(crate) emulator: Emulator,
     pub(crate) state: tempfile::TempDir,
