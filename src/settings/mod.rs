@@ -32,6 +32,7 @@ pub(crate) use credentials::{credential_ids, on_terminal, prompt_hidden};
 pub(crate) use directories::User;
 pub use directories::{Directories, SERVICE_USER};
 pub use error::{BadValue, Error, Origin};
+pub use options::{Variable, variables};
 pub use values::{AccountName, Limit, LogLevel, MaxDelete, MfaPush, Rate, Region, SentryDsn, Threads};
 
 pub(crate) use values::for_account;

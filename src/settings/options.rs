@@ -313,3 +313,23 @@ pub(crate) const GROUPS: &[(&str, &[&Setting])] = &[
 pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
     GROUPS.iter().flat_map(|(_, settings)| settings.iter().copied())
 }
+
+/// An option as the configuration file knows it.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name in the file and in the environment.
+    pub name: &'static str,
+    /// What its value is called; `None` for a switch.
+    pub value: Option<&'static str>,
+    /// The value if nothing else gives one.
+    pub default: Option<&'static str>,
+    /// What it means, as a phrase.
+    pub help: &'static str,
+}
+
+/// All options that the configuration file knows.
+pub fn variables() -> impl Iterator<Item = Variable> {
+    all().filter_map(|Setting { variable, value, default, help, .. }| {
+        Some(Variable { name: (*variable)?, value: *value, default: *default, help })
+    })
+}
