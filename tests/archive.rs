@@ -199,6 +199,9 @@ fn an_album_that_lacks_a_file_is_not_archived() {
     assert_eq!(machine.emulator.statistics().count(Kind::Modify), 0);
 
     machine.emulator.faults().clear();
+    library.set_uploading(assets[1], true);
+    machine.run(&["archive", "Rome"]).expect(1).says("not complete on disk");
+    library.set_uploading(assets[1], false);
     machine.run(&["archive", "Rome"]).expect(0);
     assert_archived(&machine, &machine.library().join("Rome"), &assets);
 }

@@ -14,7 +14,7 @@ use crate::archive::{self, Report};
 use crate::exit::Exit;
 use crate::icloud::photos::Photos;
 use crate::library::{Copied, Library, Verified};
-use crate::model::{Asset, Checksum, RecordName, RemoteLibrary};
+use crate::model::{Album, Asset, Checksum, RecordName, RemoteLibrary};
 use crate::report::{Progress, bytes, count};
 use crate::sync::Outcome;
 
@@ -38,7 +38,8 @@ pub(super) async fn story(run: &Run, path: &Path) -> Result<Ending, Failure> {
     }
 
     let album = find(&library, &path).await?;
-    let links = whole(&outcome, &album, &path)?;
+    let remote_album = remote.albums.iter().find(|known| Some(&known.record) == album.last());
+    let links = whole(&outcome, remote_album, &path)?;
     let copies = copy(run, &library, &album, links).await?;
     let mut ending = sync::ending(outcome);
     let Some(copies) = copies else {
@@ -51,7 +52,7 @@ pub(super) async fn story(run: &Run, path: &Path) -> Result<Ending, Failure> {
     info!("{archived}. No later sync touches what is in it.");
     ending.message = format!("{} {archived}.", ending.message);
     if run.settings.library.remote_delete {
-        let report = delete(run, &photos, &remote, &album, &copies).await;
+        let report = delete(run, &photos, &remote, remote_album, &copies).await;
         sync::persist(&account).await;
         tell(&report, &mut ending);
     }
@@ -85,16 +86,16 @@ async fn find(library: &Arc<Library>, path: &Path) -> Result<Vec<RecordName>, Fa
 }
 
 /// How many links the album has, if they are all that belong into it: what is missing now would be missing for good.
-fn whole(outcome: &Outcome, album: &[RecordName], path: &Path) -> Result<u64, Failure> {
-    let ledger = outcome.album_ledger.iter().find(|ledger| Some(&ledger.record) == album.last());
-    let links =
-        ledger.filter(|ledger| ledger.failed == 0 && ledger.listed.is_some()).and_then(|ledger| ledger.links);
-    links.ok_or_else(|| {
-        let error = std::io::Error::other(format!(
-            "{} is not complete on disk, so it was not archived",
-            path.display()
-        ));
-        Failure::new(Exit::Failed, &error).hint("the warnings above say why; try again when they are gone")
+fn whole(outcome: &Outcome, album: Option<&Album>, path: &Path) -> Result<u64, Failure> {
+    let album = album.filter(|album| !album.lacking);
+    let ledger = album.and_then(|album| {
+        let mut ledgers = outcome.album_ledger.iter();
+        ledgers.find(|ledger| ledger.record == album.record && ledger.failed == 0 && ledger.listed.is_some())
+    });
+    ledger.and_then(|ledger| ledger.links).ok_or_else(|| {
+        let what = format!("{} is not complete on disk, so it was not archived", path.display());
+        Failure::new(Exit::Failed, &std::io::Error::other(what))
+            .hint("the warnings above say why; try again when they are gone")
     })
 }
 
@@ -121,13 +122,12 @@ async fn delete(
     run: &Run,
     photos: &Photos,
     remote: &RemoteLibrary,
-    album: &[RecordName],
+    album: Option<&Album>,
     copies: &[Copied],
 ) -> Report {
     run.service.status("Deleting from iCloud what was archived");
     let verified = copies.iter().filter(|copy| copy.verified == Verified::Checksum);
     let verified: BTreeSet<Checksum> = verified.map(|copy| copy.key.checksum).collect();
-    let album = remote.albums.iter().find(|known| Some(&known.record) == album.last());
     let members = album.and_then(|album| album.members.as_deref()).unwrap_or_default();
     let assets: Vec<&Asset> = members.iter().filter_map(|at| remote.assets.get(*at as usize)).collect();
     archive::delete(photos, &assets, &verified, || !run.stop.is_cancelled()).await

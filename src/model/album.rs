@@ -25,4 +25,6 @@ pub struct Album {
     /// The assets in it, as positions in [`super::RemoteLibrary::assets`], each once. Empty for folders.
     /// `None`: they could not be read, so the links in the album's directory must be left as they are.
     pub members: Option<Vec<u32>>,
+    /// Whether something belongs into it that could not be read, or that iCloud does not have in full yet.
+    pub lacking: bool,
 }

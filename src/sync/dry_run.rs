@@ -194,6 +194,7 @@ mod tests {
             name: "Trip".to_owned(),
             kind: AlbumKind::Album,
             members: Some(vec![0]),
+            lacking: false,
         };
         let asset = |n| asset(Zone::Primary, n, i64::from(n), "IMG\u{1b}.JPG");
         let assets = (1..=files).map(asset).collect();

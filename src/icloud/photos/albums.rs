@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use super::database::{Database, PARALLEL};
 use super::listing;
 use super::page::{AlbumRecord, Page, RecordKind};
+use super::pairing::Paired;
 use super::query::{self, List};
 use super::record::printable;
 use super::zones::Library;
@@ -31,7 +32,7 @@ struct Tree {
 pub(super) async fn read<D: Database>(
     database: &D,
     library: &Library,
-    assets: &[Asset],
+    paired: &Paired,
     progress: impl Fn(u64, u64) + Send,
 ) -> Result<(Vec<Album>, Vec<Problem>), Error> {
     let Tree { albums, mut problems } = tree(database, library).await?;
@@ -45,8 +46,8 @@ pub(super) async fn read<D: Database>(
     let mut read = stream::iter(albums)
         .map(|(album, counted)| async move {
             let members = match album.kind {
-                AlbumKind::Folder => Ok(Vec::new()),
-                AlbumKind::Album => members(database, library, &album.record, counted, assets).await,
+                AlbumKind::Folder => Ok(Members::default()),
+                AlbumKind::Album => members(database, library, &album.record, counted, paired).await,
             };
             (album, members)
         })
@@ -62,7 +63,9 @@ pub(super) async fn read<D: Database>(
             }
         };
         let AlbumRecord { record, parent, name, kind, .. } = album;
-        finished.push(Album { record, parent, name, kind, members });
+        let lacking = members.as_ref().is_none_or(|members| members.lacking);
+        let members = members.map(|members| members.positions);
+        finished.push(Album { record, parent, name, kind, members, lacking });
         progress(finished.len() as u64, total);
     }
     Ok((finished, problems))
@@ -206,14 +209,23 @@ async fn counts<D: Database>(
     Ok(counts)
 }
 
-/// The members of an album, as positions in `assets`.
+/// What is in an album.
+#[derive(Debug, Default)]
+struct Members {
+    /// Positions among the assets.
+    positions: Vec<u32>,
+    /// Whether an asset is in it that lacks a file.
+    lacking: bool,
+}
+
+/// The members of an album.
 async fn members<D: Database>(
     database: &D,
     library: &Library,
     album: &RecordName,
     counted: usize,
-    assets: &[Asset],
-) -> Result<Vec<u32>, Error> {
+    paired: &Paired,
+) -> Result<Members, Error> {
     let list = List {
         library,
         index: "CPLContainerRelationLiveByAssetDate",
@@ -221,10 +233,12 @@ async fn members<D: Database>(
         keys: &MEMBER_KEYS,
         records_per_rank: 3,
     };
-    let (mut members, mut ranks, mut unreadable) = (Vec::new(), 0, None);
+    let (mut members, mut ranks, mut unreadable) = (Members::default(), 0, None);
     let gaps = listing::read(database, &list, counted, |page| {
         ranks += page.ranks();
-        members.extend(names(&page, album).into_iter().filter_map(|name| position(assets, name)));
+        let names = names(&page, album);
+        members.lacking |= names.iter().any(|name| paired.troubled.contains(*name));
+        members.positions.extend(names.into_iter().filter_map(|name| position(&paired.assets, name)));
         let may_be_member = |kind| matches!(kind, RecordKind::Relation | RecordKind::Unknown);
         let mut suspects = page.unreadable.into_iter().filter(|record| may_be_member(record.kind));
         unreadable = unreadable.take().or_else(|| suspects.next());
@@ -237,8 +251,8 @@ async fn members<D: Database>(
     if gaps.0 && ranks < counted {
         return Err(Error::protocol(format!("of {counted} photos in the album only {ranks} are listed")));
     }
-    members.sort_unstable();
-    members.dedup();
+    members.positions.sort_unstable();
+    members.positions.dedup();
     Ok(members)
 }
 

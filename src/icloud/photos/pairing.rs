@@ -3,7 +3,7 @@
 //! Usually an asset and its master are on the same page. A master may also stand on another page, serve
 //! several assets, or be missing; an asset may come twice when the library changes while it is listed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Wanted;
 use super::page::{AssetRecord, MasterRecord, Page, RecordKind, Unreadable};
@@ -60,6 +60,8 @@ pub(super) struct Paired {
     /// How many visible assets the listing gave, those that are skipped included.
     pub(super) listed: u64,
     pub(super) problems: Vec<Problem>,
+    /// Visible assets that lack a file, or all of them.
+    pub(super) troubled: HashSet<RecordName>,
     /// Contents of assets that are still being uploaded.
     pub(super) pending: Vec<Checksum>,
 }
@@ -123,8 +125,12 @@ impl Pairing {
     pub(super) fn finish(mut self) -> Paired {
         let entries = self.entries();
         let (listed, problems) = (self.unreadable_assets, self.problems);
-        let mut paired = Paired { assets: Vec::new(), listed, problems, pending: Vec::new() };
+        let mut paired =
+            Paired { assets: Vec::new(), listed, problems, troubled: HashSet::new(), pending: Vec::new() };
         for entry in entries {
+            if entry.trouble.is_some() {
+                paired.troubled.insert(entry.record().clone());
+            }
             if let Some(trouble) = entry.trouble {
                 paired.problems.push(trouble.problem);
                 paired.pending.extend(trouble.pending);

@@ -91,7 +91,7 @@ async fn read_library<D: Database>(
     let mut albums = Vec::new();
     if library.zone == Zone::Primary {
         let report = |read, found| progress(ReadProgress::Albums { read, found });
-        let (read, problems) = albums::read(database, library, &paired.assets, report).await?;
+        let (read, problems) = albums::read(database, library, &paired, report).await?;
         albums = read;
         paired.problems.extend(problems);
     }

@@ -98,6 +98,7 @@ fn album(n: u8, name: &str, members: Vec<u32>) -> Album {
         name: name.to_owned(),
         kind: AlbumKind::Album,
         members: Some(members),
+        lacking: false,
     }
 }
 

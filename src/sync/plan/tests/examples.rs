@@ -31,7 +31,7 @@ fn planned(remote: &RemoteLibrary, local: &LocalLibrary) -> Plan {
 
 fn remote_album(n: u8, parent: Option<u8>, name: &str, kind: AlbumKind, members: &[u32]) -> Album {
     let members = Some(members.to_vec());
-    Album { record: uuid(n), parent: parent.map(uuid), name: name.to_owned(), kind, members }
+    Album { record: uuid(n), parent: parent.map(uuid), name: name.to_owned(), kind, members, lacking: false }
 }
 
 fn local_album(n: u8, parent: Option<u8>, name: &str, state: AlbumState) -> LocalAlbum {

@@ -153,6 +153,7 @@ prop_compose! {
             members: if folder { Some(Vec::new()) } else {
                 members.map(|members| members.into_iter().filter(|at| *at < count).collect())
             },
+            lacking: false,
         }).collect();
         RemoteLibrary { assets, albums, ..RemoteLibrary::default() }
     }
