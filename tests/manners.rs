@@ -212,7 +212,7 @@ fn the_second_of_two_processes_waits_and_uses_what_the_first_one_got() {
     wait_for(&request(&machine));
     let log = machine.path("second.log");
     let second =
-        machine.icps(&["token"]).stderr(Stdio::from(fs::File::create(&log).unwrap())).spawn().unwrap();
+        machine.icps(&["sync"]).stderr(Stdio::from(fs::File::create(&log).unwrap())).spawn().unwrap();
     let patience = Instant::now() + Duration::from_secs(60);
     while !fs::read_to_string(&log).unwrap().contains("Another process is signing in") {
         assert!(Instant::now() < patience, "the second process does not wait");
