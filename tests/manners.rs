@@ -173,7 +173,8 @@ fn a_refused_password_is_sent_once_by_however_many_runs() {
         let run: Run = machine.icps(&["sync"]).env("APPLE_ID_PWD", "wrong").output().unwrap().into();
         run.expect(77).says(says);
     }
-    assert_eq!(seen(&machine, &[Kind::Init, Kind::Complete]), [1, 1]);
+    // The first half may be repeated: a wrong password may lead to a number that is better not sent.
+    assert_eq!(seen(&machine, &[Kind::Complete]), [1]);
     let says =
         || machine.run(&["status"]).stdout.contains("Apple refused user name or password; correct them");
     assert!(says());
