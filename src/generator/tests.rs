@@ -1,12 +1,12 @@
 //! The generator, against cron as it is written down and against systemd itself.
 
-mod evaluator;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use croner::Direction;
+use croner::parser::CronParser;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -131,6 +131,16 @@ fn elapse(line: &str) -> Option<String> {
     (what == "Next elapse" || what.starts_with("Iter. #")).then(|| when[4..20].to_owned())
 }
 
+/// The answer of a library that is no relative of this parser: when cron fires from 2024-02-26 23:59 on.
+fn fires(cron: &str, count: usize) -> Vec<String> {
+    // As cron has it, both days must match once one of them begins with a star.
+    let both = cron.split(' ').skip(2).step_by(2).any(|field| field.starts_with('*') && field.len() > 1);
+    let cron = CronParser::builder().dom_and_dow(both).build().parse(cron).unwrap();
+    let from = jiff::civil::date(2024, 2, 26).at(23, 59, 0, 0);
+    let fires = cron.iter_from(from, Direction::Forward).take(count);
+    fires.map(|time| time.strftime("%F %H:%M").to_string()).collect()
+}
+
 #[test]
 fn systemd_elapses_when_cron_would_fire() {
     let mut runner = TestRunner::deterministic();
@@ -149,7 +159,7 @@ fn systemd_elapses_when_cron_would_fire() {
         let all: BTreeSet<String> = answers.by_ref().take(lines.len()).flatten().collect();
         let systemd: Vec<String> = all.into_iter().take(5).collect();
         assert!(!systemd.is_empty(), "{cron} never elapses as {lines:?}");
-        let expected = evaluator::next(cron, (2024, 2, 26, 23, 59), systemd.len());
+        let expected = fires(cron, systemd.len());
         assert_eq!(systemd, expected, "{cron} as {lines:?}");
     }
 }
