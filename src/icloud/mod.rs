@@ -1,6 +1,6 @@
 //! Apple's servers: sign-in, the photos database, downloads.
 //!
-//! [`sign_in`] turns a [`Client`] and what the state directory remembers into an [`Account`]; everything that
+//! [`sign_in()`] turns a [`Client`] and what the state directory remembers into an [`Account`]; everything that
 //! reads photos goes through [`Account::database`] and [`Account::content`], which pace, retry and renew.
 
 mod account;

@@ -1,6 +1,6 @@
 //! What of a plan may be done: judgement, kept apart from power.
 //!
-//! [`judge`] returns everything that [`super::apply`] is allowed to do; apply decides nothing of the kind.
+//! [`judge`] returns everything that [`apply`](mod@super::apply) is allowed to do; apply decides nothing of the kind.
 
 use std::collections::HashSet;
 use std::fmt;
