@@ -75,7 +75,8 @@ impl World {
     fn terminal(&self, arguments: &[&str]) -> Terminal {
         let pty = nix::pty::openpty(None, None).unwrap();
         let mut command = Command::new("setsid");
-        command.args(["--ctty", env!("CARGO_BIN_EXE_icps")]);
+        // Whoever runs the tests in the background of a shell has the interrupt ignored.
+        command.args(["--ctty", "env", "--default-signal=INT", env!("CARGO_BIN_EXE_icps")]);
         let slave = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut command = self.prepared(command, arguments);
         let child = command.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();

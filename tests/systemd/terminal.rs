@@ -22,8 +22,9 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts a command, which must not contain single quotes.
     pub(crate) fn run(guest: &Guest, command: &str) -> Self {
-        let mut script =
-            guest.command(&format!("exec script --quiet --return --flush --command '{command}' /dev/null"));
+        let mut script = guest.command(&format!(
+            "exec env --default-signal=INT script --quiet --return --flush --command '{command}' /dev/null"
+        ));
         let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         let (send, screen) = mpsc::channel();
