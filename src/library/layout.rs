@@ -116,7 +116,7 @@ fn is_uuid(text: &str) -> bool {
 
 /// What a link in an album's directory points to, relative; `depth` directories below the root.
 pub(crate) fn link_target(depth: usize, key: &FileKey) -> String {
-    format!("{}{}/{}", "../".repeat(depth), key.zone.directory(), key.file_name())
+    format!("{}{}", "../".repeat(depth), key.path())
 }
 
 /// Reads a link's target back: how far up it goes, and the file. `None` if it is not shaped like ours.

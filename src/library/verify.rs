@@ -260,7 +260,7 @@ impl std::fmt::Display for Damage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Empty => f.write_str("it is empty"),
-            Self::Foreign { of } => write!(f, "it holds the content of {}", path(of)),
+            Self::Foreign { of } => write!(f, "it holds the content of {}", of.path()),
             Self::Content { computed } => write!(f, "its content has the checksum {computed}"),
             Self::Unreadable { reason } => write!(f, "it cannot be read: {reason}"),
         }
@@ -269,16 +269,12 @@ impl std::fmt::Display for Damage {
 
 impl std::fmt::Display for Damaged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} is damaged: {}", path(&self.key), self.damage)?;
+        write!(f, "{} is damaged: {}", self.key.path(), self.damage)?;
         match self.damage {
             Damage::Foreign { .. } | Damage::Content { .. } => write!(f, " ({} bytes)", self.size),
             Damage::Empty | Damage::Unreadable { .. } => Ok(()),
         }
     }
-}
-
-fn path(key: &FileKey) -> String {
-    format!("{}/{}", key.zone.directory(), key.file_name())
 }
 
 #[cfg(test)]

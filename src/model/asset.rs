@@ -73,6 +73,11 @@ impl FileKey {
         format!("{}.{}", self.checksum, self.extension)
     }
 
+    /// The path below the library's root: `_All-Photos/<checksum>.<extension>`.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.zone.directory(), self.file_name())
+    }
+
     /// Reads a file name of a zone's directory back; `None` if it is not one of ours.
     pub fn from_file_name(zone: Zone, name: &str) -> Option<Self> {
         let (stem, extension) = name.split_once('.')?;

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::plan::{
     AlbumPath, AlbumStep, Amount, DeletionReason, DownloadReason, LeftAlone, LeftAloneReason, LinkStep, Plan,
 };
-use crate::model::{FileKey, RecordName, RemoteLibrary, printable};
+use crate::model::{RecordName, RemoteLibrary, printable};
 
 /// How many lines a list shows unless all are asked for (with `{:#}`).
 const SHOWN: usize = 20;
@@ -49,7 +49,7 @@ impl DryRun<'_> {
         let files = &self.plan.files;
         list(f, "downloads, newest first", &files.downloads, |f, download| {
             let name = download.source.of(self.remote).map_or("", |(asset, _)| &asset.name);
-            write!(f, "{}  {}  {}", path(&download.key), Bytes(download.size), printable(name))?;
+            write!(f, "{}  {}  {}", download.key.path(), Bytes(download.size), printable(name))?;
             match download.reason {
                 DownloadReason::Missing => Ok(()),
                 DownloadReason::WrongSize { found } => write!(f, " (has {found} bytes)"),
@@ -57,22 +57,22 @@ impl DryRun<'_> {
             }
         })?;
         list(f, "restorations from the trash", &files.restorations, |f, restoration| {
-            f.write_str(&path(&restoration.to))
+            f.write_str(&restoration.to.path())
         })?;
         list(f, "moves", &files.relocations, |f, relocation| {
-            write!(f, "{} -> {}", path(&relocation.from), path(&relocation.to))
+            write!(f, "{} -> {}", relocation.from.path(), relocation.to.path())
         })?;
-        list(f, "new modification times", &files.touches, |f, touch| f.write_str(&path(&touch.key)))?;
+        list(f, "new modification times", &files.touches, |f, touch| f.write_str(&touch.key.path()))?;
         list(f, "deletions", &files.deletions, |f, deletion| {
             let reason = match deletion.reason {
                 DeletionReason::Gone => "no longer in iCloud",
                 DeletionReason::NotWanted => "left out by the options",
                 DeletionReason::Superfluous => "belongs somewhere else",
             };
-            write!(f, "{}  {}  {reason}", path(&deletion.key), Bytes(deletion.size))
+            write!(f, "{}  {}  {reason}", deletion.key.path(), Bytes(deletion.size))
         })?;
         list(f, "left as they are, since their records could not be read", &files.unclear, |f, key| {
-            f.write_str(&path(key))
+            f.write_str(&key.path())
         })
     }
 
@@ -132,10 +132,6 @@ fn list<T>(
         writeln!(f, "  … and {} more", items.len() - shown)?;
     }
     Ok(())
-}
-
-fn path(key: &FileKey) -> String {
-    format!("{}/{}", key.zone.directory(), key.file_name())
 }
 
 impl Display for Amount {

@@ -95,7 +95,7 @@ impl Account {
             Damage::Unreadable { .. } => "unreadable",
         };
         json!({
-            "file": path(&damaged.key),
+            "file": damaged.key.path(),
             "damage": kind,
             "detail": damaged.damage.to_string(),
             "size": damaged.size,
@@ -115,11 +115,6 @@ impl Account {
             unverifiable: self.findings.unverifiable,
         }
     }
-}
-
-/// Where a file is in the library.
-pub(super) fn path(key: &FileKey) -> String {
-    format!("{}/{}", key.zone.directory(), key.file_name())
 }
 
 #[cfg(test)]
@@ -169,7 +164,7 @@ mod tests {
         assert!(account.sentence().starts_with("1,200 of 1,200 files verified"), "{}", account.sentence());
         let report = account.report();
         assert_eq!((&report["still_damaged"], &report["repaired"]), (&json!(1), &json!(1)));
-        assert_eq!(report["damaged"][1]["file"], json!(path(&two)));
+        assert_eq!(report["damaged"][1]["file"], json!(two.path()));
         assert_eq!(report["damaged"][1]["repaired"], json!(true));
     }
 }

@@ -11,7 +11,6 @@ use super::super::run::Run;
 use super::super::sign_in::sign_in;
 use super::super::sync::options;
 use super::super::watch::Watch;
-use super::account::path;
 use crate::icloud::photos::{Photos, Wanted};
 use crate::library::{Damaged, Inspection};
 use crate::model::FileKey;
@@ -73,7 +72,7 @@ fn name_the_incurable(plan: &Plan, damaged: &BTreeMap<FileKey, u64>) {
         warn!(
             icps_asset = key.file_name(),
             "{} stays as it is: iCloud lists no such file (any more).",
-            path(key)
+            key.path()
         );
     }
 }
@@ -113,7 +112,7 @@ impl Observer for Patient {
         info!(
             icps_asset = download.key.file_name(),
             "Repaired {}, {}{had}.",
-            path(&download.key),
+            download.key.path(),
             bytes(download.size)
         );
     }

@@ -175,6 +175,6 @@ pub(super) fn delete(
 }
 
 fn warning(key: &FileKey, error: &Error) -> Warning {
-    let file = format!("{}/{}", key.zone.directory(), key.file_name());
+    let file = key.path();
     Warning { subject: Subject::Asset(file), reason: error.to_string() }
 }
